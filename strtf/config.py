@@ -1,0 +1,229 @@
+"""Every option of the program: its name, type, default and help live here and nowhere else.
+
+`flags.py` turns the fields into command line flags; a run directory stores them as `config.json`.
+"""
+
+import dataclasses
+import enum
+from collections.abc import Iterator
+
+from strtf.errors import StrtfError
+
+
+class RcMask(enum.StrEnum):
+    """MASK_rc of the paper."""
+
+    CLS_FOCUSED = "cls_focused"  # Eq. (13)
+    PAIR_FOCUSED = "pair_focused"  # Eq. (14)
+
+
+class RcCompute(enum.StrEnum):
+    EXACT_ROWS = "exact_rows"
+    DENSE = "dense"
+
+
+class Tasks(enum.StrEnum):
+    JOINT = "joint"
+    NER = "ner"
+    RC = "rc"
+
+
+class Tokenization(enum.StrEnum):
+    CHARACTER = "character"
+    WORDPIECE = "wordpiece"
+
+
+class OverlapPolicy(enum.StrEnum):
+    """What to do with overlapping entities, which BIEOS tags cannot write."""
+
+    ERROR = "error"
+    LONGEST = "longest"
+    OUTERMOST = "outermost"
+    FIRST = "first"
+
+
+class Precision(enum.StrEnum):
+    FLOAT32 = "float32"
+    MIXED_BFLOAT16 = "mixed_bfloat16"
+    MIXED_FLOAT16 = "mixed_float16"
+
+
+class NegativeSampling(enum.StrEnum):
+    EPOCH = "epoch"
+    ONCE = "once"
+
+
+class PriorCorrection(enum.StrEnum):
+    """How to undo the shift of the prior that discarding negatives causes."""
+
+    NONE = "none"
+    LOGIT = "logit"
+    WEIGHT = "weight"
+
+
+class PairFilter(enum.StrEnum):
+    ALL = "all"
+    SEEN_TYPES = "seen_types"
+
+
+class SelectBy(enum.StrEnum):
+    """The development score that chooses the best epoch."""
+
+    RC_PREDICTED = "rc_predicted"
+    RC_GOLD = "rc_gold"
+    NER = "ner"
+
+
+def option(default, help: str, *, low=None, high=None, operational: bool = False):
+    """A field with its help and bounds.
+
+    Args:
+        low, high: inclusive bounds of a number.
+        operational: True where the option changes how a run is carried out and not what it computes:
+            it may differ between a run and its resumption.
+    """
+    metadata = {"help": help, "low": low, "high": high, "operational": operational}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """A group of options; construction checks the bounds."""
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            _check_bounds(field, getattr(self, field.name))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DataOptions(Options):
+    data_dir: str = option("", "Directory with train, dev and test as .jsonl or .json. 'angiography' names the embedded corpus.")
+    train_data: str = option("", "Training corpus: JSON Lines, or the authors' JSON.")
+    dev_data: str = option("", "Development corpus; chooses the best epoch.")
+    test_data: str = option("", "Test corpus; never used to choose anything.")
+    schema: str = option("", "JSON file with the label inventory. Derived from the training split when empty.")
+    overlaps: OverlapPolicy = option(OverlapPolicy.LONGEST, "Overlapping entities cannot be tagged: stop, or keep which.")
+    max_train_sentences: int = option(0, "Train on a random subsample of so many sentences (0: all).", low=0)
+    max_dev_sentences: int = option(0, "Choose the epoch on a random subsample of so many sentences (0: all).", low=0)
+    subsample_seed: int = option(0, "Seed of the two subsamples; apart from --seed, so that seeds share their data.", low=0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModelOptions(Options):
+    encoder: str = option(
+        "checkpoints/zh_small",
+        "Pretrained BERT: directory of Google's or Hugging Face's files, or a keras-hub preset (bert_base_zh, hf://…).",
+    )
+    tasks: Tasks = option(Tasks.JOINT, "Train both tasks, only NER, or only relation classification on gold entities.")
+    num_task_blocks: int = option(4, "K: the last blocks, run once per task.", low=0)
+    rc_mask: RcMask = option(RcMask.PAIR_FOCUSED, "MASK_rc: cls_focused is Eq. (13), pair_focused Eq. (14).")
+    rc_compute: RcCompute = option(
+        RcCompute.EXACT_ROWS,
+        "exact_rows computes only what reaches [CLS]; dense is the reference: same numbers, many times the time.",
+        operational=True,
+    )
+    dropout: float = option(0.1, "Dropout of embeddings, attention and hidden rows while training.", low=0.0, high=0.9)
+    max_tokens: int = option(512, "Longest window, [CLS] and [SEP] included; longer texts are cut into windows.", low=8)
+    window_overlap: int = option(64, "Tokens that two windows of a long text share.", low=0)
+    tokenization: Tokenization = option(Tokenization.CHARACTER, "character (Chinese), or wordpiece (English).")
+    lowercase: bool = option(True, "Lower-case the text first; Google's Chinese vocabulary has no capitals.")
+    legal_decoding: bool = option(True, "Restrict Viterbi decoding to legal BIEOS transitions.")
+    pair_filter: PairFilter = option(
+        PairFilter.ALL, "seen_types scores only pairs whose two entity types the training split relates."
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainingOptions(Options):
+    seed: int = option(0, "Seed of initial weights, data order, dropout and negative sampling.", low=0)
+    epochs: int = option(20, "Passes over the training split.", low=1)
+    batch_size: int = option(16, "Sentences per step.", low=1)
+    learning_rate: float = option(1e-4, "Peak learning rate of the encoder.", low=0.0)
+    head_learning_rate: float = option(1e-3, "Peak learning rate of the CRF and the classifiers.", low=0.0)
+    weight_decay: float = option(0.01, "AdamW's decay; biases and LayerNorm are spared.", low=0.0)
+    warmup: float = option(0.1, "Share of all steps with a rising learning rate; it falls to 0 afterwards.", low=0.0, high=1.0)
+    clip_norm: float = option(1.0, "Clip gradients to this global norm (0: never).", low=0.0)
+    negative_keep: float = option(0.15, "Probability that a 'No relation' pair is trained on (paper: 0.15).", low=0.0, high=1.0)
+    negative_sampling: NegativeSampling = option(NegativeSampling.EPOCH, "Draw the kept negatives anew each epoch, or once.")
+    prior_correction: PriorCorrection = option(
+        PriorCorrection.LOGIT,
+        "Undo the prior shift of discarded negatives: logit corrects 'No relation' by -log(negative_keep) "
+        "outside training, weight trains kept negatives with weight 1/negative_keep, none is the paper.",
+    )
+    precision: Precision = option(Precision.FLOAT32, "Arithmetic of the blocks; float16 scales its loss.")
+    jit_compile: bool = option(False, "Compile the step with XLA.", operational=True)
+    select_by: SelectBy = option(SelectBy.RC_PREDICTED, "Development F1 that chooses the best epoch.")
+    patience: int = option(0, "Stop after so many epochs without a better development F1 (0: never).", low=0)
+    checkpoint_steps: int = option(0, "Also checkpoint every so many steps (0: only after each epoch).", low=0, operational=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """All options of one run."""
+
+    data: DataOptions = dataclasses.field(default_factory=DataOptions)
+    model: ModelOptions = dataclasses.field(default_factory=ModelOptions)
+    training: TrainingOptions = dataclasses.field(default_factory=TrainingOptions)
+
+    def __post_init__(self):
+        if self.training.select_by is not SelectBy.NER and self.model.tasks is Tasks.NER:
+            # an NER-only run has one score to choose by
+            object.__setattr__(self, "training", dataclasses.replace(self.training, select_by=SelectBy.NER))
+        if self.training.select_by is not SelectBy.RC_GOLD and self.model.tasks is Tasks.RC:
+            object.__setattr__(self, "training", dataclasses.replace(self.training, select_by=SelectBy.RC_GOLD))
+        if self.model.num_task_blocks == 0 and self.model.tasks is not Tasks.NER:
+            raise StrtfError(
+                "num_task_blocks must be at least 1 where relations are trained: with K = 0 no block is focused, "
+                "and [CLS] cannot tell one pair from another. Received: 0. Set --num_task_blocks=1 or more."
+            )
+
+    def to_json(self) -> dict:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict) -> "Experiment":
+        groups = {field.name: field.type for field in dataclasses.fields(cls)}
+        return cls(**{name: from_values(group, values.get(name, {})) for name, group in groups.items()})
+
+    def differences(self, other: "Experiment") -> list[str]:
+        """Options that change what is computed and differ: `--name: mine against other`."""
+        return [
+            f"--{field.name}: {mine} against {theirs}"
+            for group in dataclasses.fields(self)
+            for field, mine, theirs in _pairs(getattr(self, group.name), getattr(other, group.name))
+            if mine != theirs and not field.metadata["operational"]
+        ]
+
+
+def option_fields(group: type[Options]) -> Iterator[dataclasses.Field]:
+    yield from dataclasses.fields(group)
+
+
+def from_values(group: type[Options], values: dict) -> Options:
+    """Options from plain values (JSON, flags); unknown names are errors that list the choices."""
+    known = {field.name: field for field in dataclasses.fields(group)}
+    for name in values:
+        if name not in known:
+            raise StrtfError(f"Options must be among {', '.join(sorted(known))}. Received: {name!r}.")
+    return group(**{name: _typed(known[name], value) for name, value in values.items()})
+
+
+def _typed(field: dataclasses.Field, value):
+    if isinstance(field.type, type) and issubclass(field.type, enum.StrEnum):
+        choices = [choice.value for choice in field.type]
+        if value not in choices:
+            raise StrtfError(f"--{field.name} must be one of {', '.join(choices)}. Received: {value!r}.")
+        return field.type(value)
+    return value
+
+
+def _check_bounds(field: dataclasses.Field, value) -> None:
+    low, high = field.metadata["low"], field.metadata["high"]
+    if low is not None and value < low or high is not None and value > high:
+        rule = f"at least {low}" if high is None else f"between {low} and {high}"
+        raise StrtfError(f"--{field.name} must be {rule}. Received: {value}.")
+
+
+def _pairs(mine: Options, theirs: Options):
+    for field in dataclasses.fields(mine):
+        yield field, getattr(mine, field.name), getattr(theirs, field.name)

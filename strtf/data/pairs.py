@@ -1,0 +1,63 @@
+"""Pairs of entities as arrays: the numpy side of the layout that `layers/relation_pass.py` reads."""
+
+import numpy as np
+
+Spans = np.ndarray  # [P, 4] int32: start and end (exclusive) of e1, then of e2, in token positions
+
+
+def pair_tokens_sorted(spans: Spans) -> tuple[np.ndarray, np.ndarray]:
+    """Token positions of S_p = {[CLS]} ∪ EN1 ∪ EN2 for each pair, each token once.
+
+    Args:
+        spans: [P, 4] token spans of e1 and e2 with e1 before e2 in text order; they may touch or overlap.
+
+    Returns:
+        (positions [P, M] int32, [CLS] = 0 first, -1 where padded; sizes [P] int32).
+    """
+    start_1, end_1, start_2, end_2 = spans.T.astype(np.int32)
+    start_2 = np.maximum(start_2, end_1)  # shared tokens belong to e1
+    end_2 = np.maximum(end_2, start_2)
+    length_1, length_2 = end_1 - start_1, end_2 - start_2
+    sizes = 1 + length_1 + length_2
+    slot = np.arange(sizes.max(initial=1), dtype=np.int32)[None]  # [1, M]
+    in_1 = start_1[:, None] + slot - 1
+    in_2 = start_2[:, None] + slot - 1 - length_1[:, None]
+    positions = np.where(slot <= length_1[:, None], in_1, in_2)  # [P, M]
+    positions = np.where(slot == 0, 0, positions)
+    return np.where(slot < sizes[:, None], positions, -1).astype(np.int32), sizes
+
+
+def pack_pairs(sentences: np.ndarray, spans: Spans, round_up) -> dict[str, np.ndarray]:
+    """The pairs of a batch on one axis, padded to rounded sizes.
+
+    Args:
+        sentences: [p] int, index of each pair's sentence in the batch.
+        spans: [p, 4], see `pair_tokens_sorted`.
+        round_up: function of a size and the axis' name ("P", "M", "R") that gives the padded size.
+
+    Returns:
+        dict of int32 arrays: `pair_sentence` [P], `pair_spans` [P, 4], `pair_rows` [P, M], `row_slots` [R],
+        `slot_rows` [P, M] (see `RelationPass.call`). Padding pairs consist of [CLS] of sentence 0; there is
+        always at least one pair, so that no axis is empty.
+    """
+    count = len(sentences)
+    padded = round_up(max(count, 1), "P")
+    pair_sentence = np.zeros(padded, np.int32)
+    pair_spans = np.tile(np.int32([1, 1, 1, 1]), (padded, 1))
+    pair_sentence[:count], pair_spans[:count] = sentences, spans
+    rows, sizes = pair_tokens_sorted(pair_spans)
+    slots = round_up(rows.shape[1], "M")
+    pair_rows = np.full((padded, slots), -1, np.int32)
+    pair_rows[:, : rows.shape[1]] = rows
+    valid = np.flatnonzero(pair_rows.ravel() >= 0).astype(np.int32)
+    row_slots = np.zeros(round_up(len(valid), "R"), np.int32)
+    row_slots[: len(valid)] = valid
+    slot_rows = np.zeros(padded * slots, np.int32)
+    slot_rows[valid] = np.arange(len(valid), dtype=np.int32)
+    return {
+        "pair_sentence": pair_sentence,
+        "pair_spans": pair_spans,
+        "pair_rows": pair_rows,
+        "row_slots": row_slots,
+        "slot_rows": slot_rows.reshape(padded, slots),
+    }

@@ -1,0 +1,12 @@
+"""Errors a user can mend. Entries print them as one line and exit with code 1."""
+
+
+class StrtfError(Exception):
+    """A mistake in flags, files or checkpoints; its text says what, where and how to mend it."""
+
+
+class DataError(StrtfError):
+    """A mistake in a data file. The message begins with `path:line:`."""
+
+    def __init__(self, where: str, message: str):
+        super().__init__(f"{where}: {message}")

@@ -1,0 +1,49 @@
+"""BERT's input layer: word, position and segment embeddings, LayerNorm, dropout."""
+
+import keras
+from keras import ops
+
+from strtf.layers.transformer_block import LAYER_NORM_EPSILON
+
+
+class BertEmbedding(keras.layers.Layer):
+    """H_0 of the paper: token ids [B, T] int32 -> [B, T, D].
+
+    Args:
+        vocabulary_size, max_positions, num_segments: rows of the three tables.
+        hidden_size: D.
+        dropout: rate applied to the sum after LayerNorm.
+    """
+
+    def __init__(self, vocabulary_size, max_positions, num_segments, hidden_size, dropout, **kwargs):
+        super().__init__(**kwargs)
+        self.vocabulary_size = vocabulary_size
+        self.max_positions = max_positions
+        self.num_segments = num_segments
+        self.hidden_size = hidden_size
+        self.dropout = dropout
+        self.norm = keras.layers.LayerNormalization(epsilon=LAYER_NORM_EPSILON, dtype=self.dtype_policy, name="norm")
+        self.seed_generator = keras.random.SeedGenerator()
+
+    def build(self, input_shape):
+        self.word = self._table("word", self.vocabulary_size)
+        self.position = self._table("position", self.max_positions)
+        self.segment = self._table("segment", self.num_segments)
+        self.norm.build((None, None, self.hidden_size))
+
+    def _table(self, name, rows):
+        initializer = keras.initializers.TruncatedNormal(stddev=0.02)
+        return self.add_weight(name=name, shape=(rows, self.hidden_size), initializer=initializer)
+
+    def call(self, token_ids, training=False):
+        length = ops.shape(token_ids)[1]
+        words = ops.take(self.word, token_ids, axis=0)  # [B, T, D]
+        # one segment only: the task never joins two sentences
+        x = self.norm(words + (self.position[:length] + self.segment[0])[None])
+        if training and self.dropout:
+            x = keras.random.dropout(x, self.dropout, seed=self.seed_generator)
+        return x
+
+    def get_config(self):
+        names = ("vocabulary_size", "max_positions", "num_segments", "hidden_size", "dropout")
+        return super().get_config() | {name: getattr(self, name) for name in names}

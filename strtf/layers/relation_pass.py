@@ -1,0 +1,271 @@
+"""The relation pass: blocks N-K+1..N with MASK_rc, for every pair, down to the [CLS] row that the classifier reads.
+
+`dense_cls` is the paper's computation as written. `pair_focused_cls` and `cls_focused_cls` give the same numbers
+(and gradients) for a fraction of the work: only [CLS] of block N is read, so they walk back from it and compute
+just the rows that reach it. They are identities, not approximations. With dropout on, each form draws its own
+masks, so their values differ sample by sample while both are valid samples of the same distribution.
+
+Blocks are written b_1..b_K here, S_p = {[CLS]} ∪ EN1 ∪ EN2. The rows of all pairs are packed on one axis R, so that
+short entities beside long ones waste no dense product; attention alone unpacks them into slots [P, M].
+"""
+
+import itertools
+
+import keras
+from keras import ops
+
+from strtf.config import RcCompute, RcMask
+from strtf.layers.attention_masks import rc_mask_matrix
+from strtf.layers.transformer_block import at_least_float32, masked_bias
+
+
+class RelationPass(keras.layers.Layer):
+    """[CLS] of H_N^rc for every pair.
+
+    Args:
+        blocks: the encoder's task blocks b_1..b_K, shared and not copied; K >= 1.
+        rc_mask: Eq. (13) or Eq. (14).
+        rc_compute: exact rows, or the dense reference.
+    """
+
+    def __init__(self, blocks, rc_mask, rc_compute=RcCompute.EXACT_ROWS, **kwargs):
+        super().__init__(**kwargs)
+        if not blocks:
+            raise ValueError("num_task_blocks must be at least 1 for a relation pass. Received: no blocks")
+        self.blocks = list(blocks)
+        self.rc_mask = RcMask(rc_mask)
+        self.rc_compute = RcCompute(rc_compute)
+
+    @property
+    def needs_task_block(self) -> int:
+        """The last task block whose sentence-level input this pass starts from."""
+        dense_or_eq14 = self.rc_compute is RcCompute.DENSE or self.rc_mask is RcMask.PAIR_FOCUSED
+        return 1 if dense_or_eq14 or len(self.blocks) == 1 else 2
+
+    def call(self, states, pairs, training=False):
+        """Runs the pass.
+
+        Args:
+            states: what `StrEncoder` returned.
+            pairs: dict of int32: `pair_sentence` [P]; `pair_rows` [P, M] token positions of S_p, [CLS] first, -1
+                where padded; `row_slots` [R] flat index p·M + m of each packed row; `slot_rows` [P, M] its inverse
+                (0 where padded).
+
+        Returns:
+            [P, D].
+        """
+        if self.rc_compute is RcCompute.DENSE:
+            return dense_cls(self.blocks, states, pairs, self.rc_mask, training)
+        layout = PairLayout(pairs, states["key_mask"])
+        walk_back = pair_focused_cls if self.rc_mask is RcMask.PAIR_FOCUSED else cls_focused_cls
+        return walk_back(self.blocks, states, layout, training)
+
+
+class PairLayout:
+    """Where the rows of each pair stand: in the sentences (tokens, B·T), packed (R), and in slots (P, M)."""
+
+    def __init__(self, pairs, key_mask):
+        self.sentence = pairs["pair_sentence"]  # [P]
+        self.row_slots = pairs["row_slots"]  # [R]
+        self.slot_rows = pairs["slot_rows"]  # [P, M]
+        self.num_pairs, self.num_slots = ops.shape(pairs["pair_rows"])
+        self.length = ops.shape(key_mask)[2]
+        self.slot_mask = (pairs["pair_rows"] >= 0)[:, None]  # [P, 1, M]
+        positions = ops.maximum(pairs["pair_rows"], 0)  # [P, M]
+        self.cls_tokens = self.sentence * self.length  # [P] in B·T
+        self.slot_tokens = self.cls_tokens[:, None] + positions  # [P, M] in B·T
+        self.slot_own_tokens = ops.arange(self.num_pairs)[:, None] * self.length + positions  # [P, M] in P·T
+        self.cls_rows = self.slot_rows[:, 0]  # [P] in R
+        self.key_mask = ops.take(key_mask, self.sentence, axis=0)  # [P, 1, T]
+
+    def pack(self, slots):
+        """[P, M, W] -> [R, W]."""
+        width = ops.shape(slots)[-1]
+        return ops.take(ops.reshape(slots, (self.num_pairs * self.num_slots, width)), self.row_slots, axis=0)
+
+    def unpack(self, rows):
+        """[R, W] -> [P, M, W]."""
+        return ops.take(rows, self.slot_rows, axis=0)
+
+    def packed_rows(self):
+        """(token in B·T, pair, is [CLS]) of each packed row, three times [R]."""
+        pair = self.row_slots // self.num_slots
+        return self.pack(self.slot_tokens[:, :, None])[:, 0], pair, self.row_slots % self.num_slots == 0
+
+    def all_rows(self):
+        """(token in B·T, pair, is [CLS]) of every token of every pair's sentence, three times [P·T]."""
+        position = ops.tile(ops.arange(self.length), (self.num_pairs,))  # [P·T]
+        pair = ops.repeat(ops.arange(self.num_pairs), self.length)  # [P·T]
+        return ops.take(self.cls_tokens, pair) + position, pair, position == 0
+
+
+def dense_cls(blocks, states, pairs, rc_mask, training=False):
+    """The reference: every pair runs all T rows through all K blocks under its own [T, T] mask."""
+    length = ops.shape(states["key_mask"])[2]
+    width = blocks[0].hidden_size
+    sentences = ops.reshape(states["input_1"], (-1, length, width))  # [B, T, D]
+    rows = ops.take(sentences, pairs["pair_sentence"], axis=0)  # [P, T, D]
+    key_mask = ops.take(states["key_mask"], pairs["pair_sentence"], axis=0)  # [P, 1, T]
+    mask = rc_mask_matrix(rc_mask, pairs["pair_rows"], key_mask)  # [P, T, T]
+    for block in blocks:
+        flat = ops.reshape(rows, (-1, width))  # [P·T, D]
+        q, k, v = ops.split(ops.reshape(block.project_qkv(flat), (-1, length, 3 * width)), 3, axis=-1)
+        context = block.attend(q, k, v, mask, training)  # [P, T, D]
+        flat = block.finish(flat, ops.reshape(context, (-1, width)), training)
+        rows = ops.reshape(flat, (-1, length, width))  # [P, T, D]
+    return rows[:, 0]
+
+
+def pair_focused_cls(blocks, states, layout, training=False):
+    """Eq. (14): rows in S_p attend to S_p, and nothing else is ever read.
+
+    Walk back: [CLS] of b_K reads keys and values of S_p, those rows read S_p in b_{K-1}, and so on down to b_1.
+    So M rows a pair suffice in every block; b_1 takes its projections from the sentence, where the NER pass
+    made them; b_K needs a query, an output projection and a feed-forward for [CLS] only.
+    """
+    qkv = ops.take(states["qkv_1"], layout.slot_tokens, axis=0)  # [P, M, 3D]
+    if len(blocks) == 1:
+        q, k, v = ops.split(qkv, 3, axis=-1)
+        cls = ops.take(states["input_1"], layout.cls_tokens, axis=0)  # [P, D]
+        return cls_row(blocks[0], cls, q[:, 0], k, v, layout.slot_mask, training)
+    token, _, _ = layout.packed_rows()
+    rows = ops.take(states["input_1"], token, axis=0)  # [R, D]
+    for number, (block, following) in enumerate(itertools.pairwise(blocks), start=2):
+        q, k, v = ops.split(qkv, 3, axis=-1)  # [P, M, D]
+        context = layout.pack(block.attend(q, k, v, layout.slot_mask, training))  # [R, D]
+        rows = block.finish(rows, context, training)
+        if number < len(blocks):
+            qkv = layout.unpack(following.project_qkv(rows))  # [P, M, 3D]
+    return last_cls(blocks[-1], rows, layout, training)
+
+
+def cls_focused_cls(blocks, states, layout, training=False):
+    """Eq. (13): row [CLS] attends to S_p; every other row attends to everything.
+
+    In b_1 the rows other than [CLS] see what the NER pass sees, so they *are* the NER pass's rows, and stay so
+    as inputs of b_2: only [CLS] is per pair. That settles K = 1 and K = 2. From b_2 on all rows differ by pair,
+    because they read the pair's [CLS]; but b_K reads only S_p, so b_{K-1} need only yield the rows S_p.
+    """
+    qkv = ops.take(states["qkv_1"], layout.slot_tokens, axis=0)  # [P, M, 3D]
+    q, k, v = ops.split(qkv, 3, axis=-1)
+    cls = ops.take(states["input_1"], layout.cls_tokens, axis=0)  # [P, D]
+    cls = cls_row(blocks[0], cls, q[:, 0], k, v, layout.slot_mask, training)  # [P, D]
+    if len(blocks) == 1:
+        return cls
+    if len(blocks) == 2:
+        q, k, v = _second_slots(blocks[1], cls, states, layout)
+        return cls_row(blocks[1], cls, q[:, 0], k, v, layout.slot_mask, training)
+    if len(blocks) == 3:
+        rows = second_block_rows(blocks[1], cls, states, layout, layout.packed_rows(), training)  # [R, D]
+        return last_cls(blocks[2], rows, layout, training)
+    rows = second_block_rows(blocks[1], cls, states, layout, layout.all_rows(), training)  # [P·T, D]
+    for block in blocks[2:-2]:
+        rows = _all_rows_block(block, rows, layout, training)  # [P·T, D]
+    rows = _rows_of_pairs(blocks[-2], rows, layout, training)  # [R, D]
+    return last_cls(blocks[-1], rows, layout, training)
+
+
+def cls_row(block, cls, query, key, value, mask, training):
+    """One block for the [CLS] row alone: [P, D], [P, D], [P, M, D], [P, M, D] -> [P, D]."""
+    context = block.attend(query[:, None], key, value, mask, training)[:, 0]  # [P, D]
+    return block.finish(cls, context, training)
+
+
+def last_cls(block, rows, layout, training):
+    """b_K from the packed rows of S_p: keys and values of all of them, the rest for [CLS] only. [R, D] -> [P, D]."""
+    cls = ops.take(rows, layout.cls_rows, axis=0)  # [P, D]
+    k, v = ops.split(layout.unpack(block.project_kv(rows)), 2, axis=-1)  # [P, M, D]
+    return cls_row(block, cls, block.project_q(cls), k, v, layout.slot_mask, training)
+
+
+def second_block_rows(block, cls, states, layout, wanted, training):
+    """b_2 under Eq. (13) for the wanted rows of each pair.
+
+    A row other than [CLS] has the sentence's own query, keys and values; only the key of [CLS] is the pair's.
+    So its softmax over the other keys is computed once per sentence, as a context c and the log of its
+    normaliser z, and the pair's key joins it exactly: with score s, w = sigmoid(s - z), the context is
+    (1 - w)·c + w·v_cls.
+
+    Args:
+        cls: [P, D], [CLS] after b_1.
+        wanted: (token in B·T [W], pair [W], is [CLS] [W]), see `PairLayout`.
+
+    Returns:
+        [W, D].
+    """
+    token, pair, is_cls = wanted
+    q, k, v = _second_slots(block, cls, states, layout)  # [P, M, D], slot 0 is the pair's [CLS]
+    cls_context = block.attend(q[:, :1], k, v, layout.slot_mask, training)[:, 0]  # [P, D]
+    context, log_normaliser = _context_without_cls(block, states, layout.length, training)  # [B·T, D], [B·T, H]
+    query = ops.take(states["qkv_2"][:, : block.hidden_size], token, axis=0)  # [W, D]
+    score = _row_scores(block, query, ops.take(k[:, 0], pair, axis=0))  # [W, H]
+    weight = ops.sigmoid(score - ops.take(log_normaliser, token, axis=0))  # [W, H]
+    rest, own = (_per_head(block, w, query.dtype) for w in (1.0 - weight, block.drop(weight, training)))  # [W, D]
+    joined = rest * ops.take(context, token, axis=0) + own * ops.take(v[:, 0], pair, axis=0)  # [W, D]
+    joined = ops.where(is_cls[:, None], ops.take(cls_context, pair, axis=0), joined)
+    rows = ops.take(states["input_2"], token, axis=0)  # [W, D]
+    rows = ops.where(is_cls[:, None], ops.take(cls, pair, axis=0), rows)
+    return block.finish(rows, joined, training)
+
+
+def _second_slots(block, cls, states, layout):
+    """Queries, keys, values of S_p in b_2: entity rows are the sentence's, [CLS] is the pair's. 3 × [P, M, D]."""
+    entities = ops.take(states["qkv_2"], layout.slot_tokens[:, 1:], axis=0)  # [P, M-1, 3D]
+    slots = ops.concatenate([block.project_qkv(cls)[:, None], entities], axis=1)  # [P, M, 3D]
+    return ops.split(slots, 3, axis=-1)
+
+
+def _context_without_cls(block, states, length, training):
+    """Attention of every sentence row over all keys but [CLS]: contexts [B·T, D], log normalisers [B·T, H]."""
+    width = block.hidden_size
+    qkv = ops.reshape(states["qkv_2"], (-1, length, 3 * width))  # [B, T, 3D]
+    q, k, v = (block.split_heads(x) for x in ops.split(qkv, 3, axis=-1))  # [B, H, T, D/H]
+    mask = states["key_mask"] & (ops.arange(length) > 0)[None, None]  # [B, 1, T]
+    scores = block.scores(q, k)
+    scores = scores + masked_bias(mask, scores.dtype)[:, None]  # [B, H, T, T]
+    probabilities = block.drop(ops.softmax(scores), training)
+    context = block.merge_heads(ops.matmul(ops.cast(probabilities, v.dtype), v))  # [B, T, D]
+    log_normaliser = ops.transpose(ops.logsumexp(scores, axis=-1), (0, 2, 1))  # [B, T, H]
+    return ops.reshape(context, (-1, width)), ops.reshape(log_normaliser, (-1, block.num_heads))
+
+
+def _row_scores(block, query, key):
+    """Scaled dot product of each row with its own key, per head: [W, D], [W, D] -> [W, H]."""
+    head_size = block.hidden_size // block.num_heads
+    products = at_least_float32(query * head_size**-0.5) * at_least_float32(key)
+    return ops.sum(ops.reshape(products, (-1, block.num_heads, head_size)), axis=-1)
+
+
+def _per_head(block, weight, dtype):
+    """A weight per head spread over the head's width: [W, H] -> [W, D]."""
+    return ops.cast(ops.repeat(weight, block.hidden_size // block.num_heads, axis=-1), dtype)
+
+
+def _all_rows_block(block, rows, layout, training):
+    """b_3..b_{K-2} under Eq. (13): all T rows of each pair; [CLS] over S_p. [P·T, D] -> [P·T, D]."""
+    width = block.hidden_size
+    qkv = block.project_qkv(rows)  # [P·T, 3D]
+    q, k, v = ops.split(ops.reshape(qkv, (-1, layout.length, 3 * width)), 3, axis=-1)  # [P, T, D]
+    context = block.attend(q[:, 1:], k, v, layout.key_mask, training)  # [P, T-1, D]
+    cls = _cls_over_slots(block, q[:, :1], qkv[:, width:], layout, training)  # [P, 1, D]
+    context = ops.reshape(ops.concatenate([cls, context], axis=1), (-1, width))  # [P·T, D]
+    return block.finish(rows, context, training)
+
+
+def _rows_of_pairs(block, rows, layout, training):
+    """b_{K-1} under Eq. (13): only the rows S_p, over the keys of all tokens. [P·T, D] -> [R, D]."""
+    width = block.hidden_size
+    kv = block.project_kv(rows)  # [P·T, 2D]
+    k, v = ops.split(ops.reshape(kv, (-1, layout.length, 2 * width)), 2, axis=-1)  # [P, T, D]
+    own = layout.pack(ops.take(rows, layout.slot_own_tokens, axis=0))  # [R, D]
+    q = layout.unpack(block.project_q(own))  # [P, M, D]
+    context = block.attend(q[:, 1:], k, v, layout.key_mask, training)  # [P, M-1, D]
+    cls = _cls_over_slots(block, q[:, :1], kv, layout, training)  # [P, 1, D]
+    context = layout.pack(ops.concatenate([cls, context], axis=1))  # [R, D]
+    return block.finish(own, context, training)
+
+
+def _cls_over_slots(block, query, kv, layout, training):
+    """Context of [CLS] over S_p, from keys and values of all tokens: [P, 1, D], [P·T, 2D] -> [P, 1, D]."""
+    k, v = ops.split(ops.take(kv, layout.slot_own_tokens, axis=0), 2, axis=-1)  # [P, M, D]
+    return block.attend(query, k, v, layout.slot_mask, training)

@@ -1,0 +1,136 @@
+"""One BERT block, taken apart so that callers can run just the rows they need.
+
+Every dense product works on rows [R, D]; only `attend` knows about sequences. Axis letters, one legend for
+the whole code base:
+  B sentences · T tokens incl. [CLS] and [SEP] · P entity pairs · M tokens that a pair attends to ·
+  R rows of all pairs, packed · D hidden width · H heads · C tags · S relation classes
+"""
+
+import keras
+from keras import ops
+
+# Added to the scores of keys that may not be attended to. Finite: with a literal -inf a row without any key is
+# NaN, and 0 · NaN reaches [CLS] one block later. Scores are float32, where -1e9 is representable.
+MASKED_SCORE = -1e9
+
+LAYER_NORM_EPSILON = 1e-12  # google-research/bert, modeling.py
+
+
+class TransformerBlock(keras.layers.Layer):
+    """Post-LayerNorm block of BERT, Eqs. (4) and (5) of the paper.
+
+    Args:
+        num_heads: H; must divide hidden_size.
+        hidden_size: D.
+        intermediate_size: width of the feed-forward layer.
+        approximate_gelu: tanh form (Google's TF1 code) instead of erf (Hugging Face's "gelu").
+        dropout: rate for attention probabilities and for both residual branches.
+    """
+
+    def __init__(self, num_heads, hidden_size, intermediate_size, approximate_gelu, dropout, **kwargs):
+        super().__init__(**kwargs)
+        if hidden_size % num_heads:
+            raise ValueError(f"hidden_size must be a multiple of num_heads. Received: {hidden_size}, {num_heads}")
+        self.num_heads = num_heads
+        self.hidden_size = hidden_size
+        self.intermediate_size = intermediate_size
+        self.approximate_gelu = approximate_gelu
+        self.dropout = dropout
+        self.attention_output = keras.layers.Dense(hidden_size, dtype=self.dtype_policy, name="attention_output")
+        self.attention_norm = _layer_norm("attention_norm", self.dtype_policy)
+        self.intermediate = keras.layers.Dense(intermediate_size, dtype=self.dtype_policy, name="intermediate")
+        self.output_dense = keras.layers.Dense(hidden_size, dtype=self.dtype_policy, name="output")
+        self.output_norm = _layer_norm("output_norm", self.dtype_policy)
+        self.seed_generator = keras.random.SeedGenerator()
+
+    def build(self, input_shape):
+        width = self.hidden_size
+        initializer = keras.initializers.TruncatedNormal(stddev=0.02)
+        # [query | key | value] side by side: one product where all three are needed, a slice where not
+        self.qkv_kernel = self.add_weight(name="qkv_kernel", shape=(width, 3 * width), initializer=initializer)
+        self.qkv_bias = self.add_weight(name="qkv_bias", shape=(3 * width,), initializer="zeros")
+        self.attention_output.build((None, width))
+        self.attention_norm.build((None, width))
+        self.intermediate.build((None, width))
+        self.output_dense.build((None, self.intermediate_size))
+        self.output_norm.build((None, width))
+
+    def project_qkv(self, rows):
+        """Queries, keys and values side by side, [R, D] -> [R, 3D]."""
+        return ops.matmul(rows, self.qkv_kernel) + self.qkv_bias
+
+    def project_q(self, rows):
+        """Queries only, [R, D] -> [R, D]."""
+        width = self.hidden_size
+        return ops.matmul(rows, self.qkv_kernel[:, :width]) + self.qkv_bias[:width]
+
+    def project_kv(self, rows):
+        """Keys and values side by side, [R, D] -> [R, 2D]."""
+        width = self.hidden_size
+        return ops.matmul(rows, self.qkv_kernel[:, width:]) + self.qkv_bias[width:]
+
+    def attend(self, query, key, value, mask, training=False):
+        """Multi-head attention of G independent groups.
+
+        Args:
+            query: [G, Q, D]; key, value: [G, J, D].
+            mask: bool, True = may attend, broadcastable to [G, Q, J]. A row without any True attends to all
+                keys alike: finite, and meaningless.
+
+        Returns:
+            The heads' contexts side by side, [G, Q, D], before the output projection.
+        """
+        query, key, value = (self.split_heads(x) for x in (query, key, value))  # [G, H, Q|J, D/H]
+        scores = self.scores(query, key)
+        scores = scores + masked_bias(mask, scores.dtype)[:, None]  # [G, H, Q, J]
+        probabilities = self.drop(ops.softmax(scores), training)
+        return self.merge_heads(ops.matmul(ops.cast(probabilities, value.dtype), value))
+
+    def scores(self, query, key):
+        """Scaled dot products in float32 (or wider), [G, H, Q, D/H], [G, H, J, D/H] -> [G, H, Q, J]."""
+        head_size = self.hidden_size // self.num_heads
+        scores = ops.matmul(query * head_size**-0.5, ops.transpose(key, (0, 1, 3, 2)))
+        return at_least_float32(scores)
+
+    def finish(self, rows, context, training=False):
+        """Output projection, feed-forward and both residual branches: [R, D], [R, D] -> [R, D]."""
+        attended = self.drop(self.attention_output(context), training)
+        rows = self.attention_norm(rows + attended)  # Eq. (4)
+        hidden = keras.activations.gelu(self.intermediate(rows), approximate=self.approximate_gelu)
+        return self.output_norm(rows + self.drop(self.output_dense(hidden), training))  # Eq. (5)
+
+    def drop(self, x, training):
+        """Dropout while training; dtype and shape unchanged."""
+        if not training or not self.dropout:
+            return x
+        return keras.random.dropout(x, self.dropout, seed=self.seed_generator)
+
+    def split_heads(self, x):
+        """[G, L, D] -> [G, H, L, D/H]."""
+        groups, length = ops.shape(x)[:2]
+        x = ops.reshape(x, (groups, length, self.num_heads, self.hidden_size // self.num_heads))
+        return ops.transpose(x, (0, 2, 1, 3))
+
+    def merge_heads(self, x):
+        """[G, H, L, D/H] -> [G, L, D]."""
+        groups, _, length = ops.shape(x)[:3]
+        return ops.reshape(ops.transpose(x, (0, 2, 1, 3)), (groups, length, self.hidden_size))
+
+    def get_config(self):
+        names = ("num_heads", "hidden_size", "intermediate_size", "approximate_gelu", "dropout")
+        return super().get_config() | {name: getattr(self, name) for name in names}
+
+
+def masked_bias(mask, dtype):
+    """0 where the bool mask allows, MASKED_SCORE elsewhere."""
+    return (1.0 - ops.cast(mask, dtype)) * MASKED_SCORE
+
+
+def at_least_float32(x):
+    """Half precision widened to float32; float32 and float64 unchanged."""
+    wide = keras.backend.standardize_dtype(x.dtype) in ("float32", "float64")
+    return x if wide else ops.cast(x, "float32")
+
+
+def _layer_norm(name, policy):
+    return keras.layers.LayerNormalization(epsilon=LAYER_NORM_EPSILON, dtype=policy, name=name)
