@@ -5,6 +5,12 @@ import numpy as np
 Spans = np.ndarray  # [P, 4] int32: start and end (exclusive) of e1, then of e2, in token positions
 
 
+def pair_sizes(spans: Spans) -> np.ndarray:
+    """Tokens of S_p for each pair, [P]; see `pair_tokens_sorted`."""
+    start_1, end_1, start_2, end_2 = spans.T
+    return 1 + (end_1 - start_1) + np.maximum(end_2, end_1) - np.maximum(start_2, end_1)
+
+
 def pair_tokens_sorted(spans: Spans) -> tuple[np.ndarray, np.ndarray]:
     """Token positions of S_p = {[CLS]} ∪ EN1 ∪ EN2 for each pair, each token once.
 

@@ -1,0 +1,233 @@
+"""Annotated corpora: reading, writing, and the counts of the paper's Table I.
+
+The native format is JSON Lines in UTF-8, one sentence a line:
+`{"id", "text", "entities": [{"id", "start", "end", "type"}], "relations": [{"head", "tail", "type"}]}`,
+offsets in characters (code points), `end` exclusive. A file whose first character is "[" is read as the array
+of the paper's authors (see `authors_json`).
+"""
+
+import collections
+import contextlib
+import dataclasses
+import itertools
+import json
+import logging
+import math
+import os
+import pathlib
+import unicodedata
+from collections.abc import Iterable, Iterator
+
+from strtf.data import authors_json
+from strtf.data.documents import (
+    IDENTIFIER,
+    INTEGER,
+    LIST,
+    OBJECT,
+    STRING,
+    Source,
+    checked,
+    document_from_json,
+    field,
+    id_prefix,
+    numbered_lines,
+    parse_object,
+    source_name,
+)
+from strtf.errors import DataError, StrtfError
+from strtf.schema import NO_RELATION, Entity, Relation, RelationClass, Sentence, direction_of
+
+_LOG = logging.getLogger(__name__)
+# Legal inside a line of JSON, but other readers may break lines there.
+_ESCAPED = {ord(char): f"\\u{ord(char):04x}" for char in "\x85\u2028\u2029"}
+
+
+def read_corpus(path: Source) -> list[Sentence]:
+    """Reads annotated sentences, in the order of the file.
+
+    A sentence without an id is `<file stem>-<n>`, n counting sentences from 1. Exact duplicates of a relation
+    are merged, and their number is logged.
+
+    Raises:
+        DataError: the file cannot be read, is not UTF-8 or JSON, holds no sentence, or one that is not as the
+            module's docstring says. The message begins with `path:line:`.
+    """
+    name, prefix = source_name(path), id_prefix(path)
+    sentences, seen, merged = [], {}, 0
+    for where, record in _records(path, name):
+        sentence, duplicates = _sentence(record, where, f"{prefix}-{len(sentences) + 1}")
+        if sentence.id in seen:
+            raise DataError(
+                where, f"id must be unique. Received: {sentence.id!r}, as at {seen[sentence.id]}. Change one."
+            )
+        seen[sentence.id] = where
+        sentences.append(sentence)
+        merged += duplicates
+    if not sentences:
+        raise DataError(
+            f"{name}:1", "the file must hold a sentence. Received: no record. Correct the path or the file."
+        )
+    if merged:
+        _LOG.warning("%s: merged %d exact duplicates of relations.", name, merged)
+    return sentences
+
+
+def _records(path: Source, name: str) -> Iterator[tuple[str, dict]]:
+    lines = numbered_lines(path)
+    filled = ((number, line) for number, line in lines if line.strip())
+    first = list(itertools.islice(filled, 1))
+    if first and first[0][1].lstrip().startswith("["):
+        [(number, line)] = first
+        text = "\n" * (number - 1) + "\n".join([line, *(later for _, later in lines)])
+        yield from authors_json.native_records(text, name)
+        return
+    for number, line in itertools.chain(first, filled):
+        yield f"{name}:{number}", parse_object(line, f"{name}:{number}")
+
+
+def _sentence(record: dict, where: str, default_id: str) -> tuple[Sentence, int]:
+    """(sentence, number of duplicate relations merged)."""
+    document = document_from_json(record, where, default_id)
+    rows = field(record, "entities", LIST, where) if "entities" in record else []
+    entities = {}
+    for n, row in enumerate(rows):
+        entity = _entity(row, f"entities[{n}]", len(document.text), where)
+        if entity.id in entities:
+            raise DataError(
+                where,
+                f"entities[{n}].id must be unique in its sentence. Received: {entity.id!r}. Change one.",
+            )
+        entities[entity.id] = entity
+    rows = field(record, "relations", LIST, where) if "relations" in record else []
+    relations = dict.fromkeys(
+        _relation(row, f"relations[{n}]", entities, where) for n, row in enumerate(rows)
+    )
+    sentence = Sentence(document.id, document.text, tuple(entities.values()), tuple(relations), where)
+    return sentence, len(rows) - len(relations)
+
+
+def _entity(row: dict, name: str, length: int, where: str) -> Entity:
+    checked(row, OBJECT, name, where)
+    entity = Entity(
+        str(field(row, "id", IDENTIFIER, where, f"{name}.")),
+        field(row, "start", INTEGER, where, f"{name}."),
+        field(row, "end", INTEGER, where, f"{name}."),
+        _type(row, name, where),
+    )
+    received = f"Received: start {entity.start}, end {entity.end}. Correct the offsets"
+    if entity.end <= entity.start:
+        raise DataError(where, f"{name} must end after its start (ends are exclusive). {received}.")
+    if entity.start < 0 or entity.end > length:
+        raise DataError(where, f"{name} must lie in its text of {length} characters. {received}.")
+    return entity
+
+
+def _relation(row: dict, name: str, entities: dict[str, Entity], where: str) -> Relation:
+    checked(row, OBJECT, name, where)
+    head, tail = (str(field(row, key, IDENTIFIER, where, f"{name}.")) for key in ("head", "tail"))
+    for entity_id in (head, tail):
+        if entity_id not in entities:
+            known = ", ".join(map(repr, itertools.islice(entities, 10))) or "none"
+            known += ", …" if len(entities) > 10 else ""
+            raise DataError(
+                where,
+                f"{name} must join entities of its sentence. Received: id {entity_id!r}. Known ids: {known}. "
+                "Correct the relation.",
+            )
+    if head == tail:
+        raise DataError(
+            where, f"{name} must join two entities. Received: {head!r} twice. Correct or remove it."
+        )
+    return Relation(head, tail, _type(row, name, where))
+
+
+def _type(row: dict, name: str, where: str) -> str:
+    type_ = field(row, "type", STRING, where, f"{name}.")
+    if not type_:
+        raise DataError(where, f"{name}.type must not be empty. Received: an empty string. Name the type.")
+    return type_
+
+
+def write_corpus(path: str | os.PathLike, sentences: Iterable[Sentence]) -> None:
+    """Writes the native format; the file appears whole or not at all.
+
+    Raises:
+        StrtfError: the file cannot be written.
+    """
+    path = pathlib.Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "w", encoding="utf-8", newline="\n") as stream:
+            for sentence in sentences:
+                record = dataclasses.asdict(sentence)
+                del record["source"]
+                stream.write(json.dumps(record, ensure_ascii=False).translate(_ESCAPED) + "\n")
+        os.replace(temporary, path)
+    except OSError as error:
+        raise StrtfError(
+            f"{path} must be writable. Received: {error.strerror}. Choose another path."
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def statistics(sentences: Iterable[Sentence]) -> dict:
+    """Counts as in Table I of the paper.
+
+    Returns:
+        {"sentences": int, "entity_types": {name: int}, "relation_classes": {RelationClass: int},
+        "unrelated_pairs": int}, types and classes sorted. An unrelated pair is a candidate pair of entities
+        without a relation either way.
+    """
+    entity_types, classes = collections.Counter(), collections.Counter()
+    num_sentences = unrelated = 0
+    for sentence in sentences:
+        num_sentences += 1
+        entities = {entity.id: entity for entity in sentence.entities}
+        entity_types.update(entity.type for entity in sentence.entities)
+        classes.update(
+            RelationClass(relation.type, direction_of(entities[relation.head], entities[relation.tail]))
+            for relation in sentence.relations
+        )
+        related = {frozenset((relation.head, relation.tail)) for relation in sentence.relations}
+        unrelated += math.comb(len(entities), 2) - len(related)
+    return {
+        "sentences": num_sentences,
+        "entity_types": dict(sorted(entity_types.items())),
+        "relation_classes": dict(sorted(classes.items(), key=lambda item: (item[0].type, item[0].direction))),
+        "unrelated_pairs": unrelated,
+    }
+
+
+def statistics_table(counts: dict) -> str:
+    """Table I as plain text, from `statistics`."""
+    entities = [(name, f"{number:,}") for name, number in counts["entity_types"].items()]
+    classes = [(c.type, str(c.direction), f"{number:,}") for c, number in counts["relation_classes"].items()]
+    classes.append((NO_RELATION, "none", f"{counts['unrelated_pairs']:,}"))
+    header = ("Entity Type", "Number", "Relation Type", "Direction", "Number")
+    body = [
+        (*(left or ("", "")), *(right or ("", "", "")))
+        for left, right in itertools.zip_longest(entities, classes)
+    ]
+    num_entities = sum(counts["entity_types"].values())
+    num_pairs = sum(counts["relation_classes"].values()) + counts["unrelated_pairs"]
+    total = ("Total", f"{num_entities:,}", "Total", "none", f"{num_pairs:,}")
+    return _aligned([header, *body, total], numeric=(1, 4))
+
+
+def _aligned(rows: list[tuple[str, ...]], numeric: tuple[int, ...]) -> str:
+    widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = []
+        for n, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            padding = " " * (width - _width(cell))
+            cells.append(padding + cell if n in numeric else cell + padding)
+        lines.append("  ".join(cells).rstrip() + "\n")
+    return "".join(lines)
+
+
+def _width(text: str) -> int:
+    """Columns on a terminal, where a Chinese character takes two."""
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)

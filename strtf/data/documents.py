@@ -1,0 +1,195 @@
+r"""Unannotated documents, read one at a time: plain text (one document a line) or JSON Lines.
+
+Also what every reader of JSON shares: numbered lines, objects, checked fields.
+
+Only "\n" and "\r\n" end a line. U+2028, U+0085 or a form feed are characters of a text, so neither
+`str.splitlines` nor universal newlines may be used.
+"""
+
+import contextlib
+import dataclasses
+import itertools
+import json
+import os
+import pathlib
+import sys
+from collections.abc import Iterator
+from typing import Any, BinaryIO, TextIO
+
+from strtf.errors import DataError
+
+Source = str | os.PathLike | BinaryIO | TextIO
+
+# What a field may be, as error messages say it. `type(value)` is compared, so that true is no integer.
+STRING = "a string"
+INTEGER = "an integer"
+IDENTIFIER = "a string or an integer"
+LIST = "a list"
+OBJECT = "an object"
+_MISSING = object()
+_TYPES = {STRING: (str,), INTEGER: (int,), IDENTIFIER: (str, int), LIST: (list,), OBJECT: (dict,)}
+_RECEIVED = {
+    str: "a string",
+    int: "an integer",
+    float: "a floating-point number",
+    bool: "true or false",
+    type(None): "null",
+    list: "a list",
+    dict: "an object",
+    object: "nothing",
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Document:
+    """A text to extract from. `source` is `path:line` where it was read, for error messages."""
+
+    id: str
+    text: str
+    source: str = dataclasses.field(default="", compare=False)
+
+
+def read_documents(source: Source) -> Iterator[Document]:
+    """Reads documents in constant memory.
+
+    The first line that is not blank decides the format: JSON Lines (`{"text", "id"?}`, blank lines skipped)
+    where it is a JSON object, otherwise plain text, in which every line is a document, an empty one included,
+    so that outputs line up with inputs. A document without an id is `<file stem>-<line>`, from a stream
+    `line-<line>`.
+
+    Args:
+        source: a path, "-" for standard input, or an open stream (binary, UTF-8).
+
+    Raises:
+        DataError: the source cannot be read, is not UTF-8, or holds a line that is not such an object.
+    """
+    name, prefix = source_name(source), id_prefix(source)
+    lines, leading = numbered_lines(source), []
+    for number, line in lines:
+        leading.append((number, line))
+        if line.strip():
+            break
+    is_json = bool(leading) and _is_json_object(leading[-1][1])
+    for number, line in itertools.chain(leading, lines):
+        where, default_id = f"{name}:{number}", f"{prefix}-{number}"
+        if not is_json:
+            yield Document(default_id, line, where)
+        elif line.strip():
+            yield document_from_json(parse_object(line, where), where, default_id)
+
+
+def _is_json_object(line: str) -> bool:
+    try:
+        return type(json.loads(line)) is dict
+    except (ValueError, RecursionError):
+        return False
+
+
+def document_from_json(record: dict, where: str, default_id: str) -> Document:
+    """The "text" and "id" of a record; ids given as integers become strings."""
+    identifier = field(record, "id", IDENTIFIER, where) if "id" in record else default_id
+    return Document(str(identifier), field(record, "text", STRING, where), where)
+
+
+def source_name(source: Source) -> str:
+    """What error messages call a path or stream."""
+    if source == "-":
+        return "<stdin>"
+    if isinstance(source, str | os.PathLike):
+        return os.fspath(source)
+    name = getattr(source, "name", None)
+    return name if isinstance(name, str) else "<stream>"
+
+
+def id_prefix(source: Source) -> str:
+    """The file's stem, or "line" for a stream."""
+    is_path = source != "-" and isinstance(source, str | os.PathLike)
+    return pathlib.Path(source).stem if is_path else "line"
+
+
+def numbered_lines(source: Source) -> Iterator[tuple[int, str]]:
+    """Yields (line number from 1, line without its end); a byte order mark is taken off.
+
+    Raises:
+        DataError: the source cannot be read or is not UTF-8.
+    """
+    name = source_name(source)
+    try:
+        with _open(source) as stream:
+            for number, line in enumerate(stream, start=1):
+                line = _decode(line, f"{name}:{number}") if isinstance(line, bytes) else line
+                line = line.removeprefix("\ufeff") if number == 1 else line
+                yield number, line.removesuffix("\r\n").removesuffix("\n")
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise DataError(
+            f"{name}:1", f"the file must be readable. Received: {reason}. Correct the path."
+        ) from error
+
+
+def _open(source: Source) -> contextlib.AbstractContextManager:
+    if source == "-":
+        source = sys.stdin
+    if isinstance(source, str | os.PathLike):
+        return open(source, "rb")
+    # A text stream has already chosen line ends and an encoding: read the bytes beneath it if there are any.
+    return contextlib.nullcontext(getattr(source, "buffer", source))
+
+
+def _decode(line: bytes, where: str) -> str:
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        received = f"byte 0x{line[error.start]:02x} at byte {error.start + 1} of the line"
+        raise DataError(
+            where, f"the file must be UTF-8. Received: {received}. Convert it to UTF-8."
+        ) from error
+
+
+def parse_object(line: str, where: str) -> dict:
+    """The JSON object that a line holds."""
+    try:
+        value = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise json_error(where, f"{error.msg} at column {error.colno}") from error
+    except (ValueError, RecursionError) as error:
+        raise json_error(where, too_big(error)) from error
+    return checked(value, OBJECT, "the line", where)
+
+
+def json_error(where: str, received: str) -> DataError:
+    return DataError(where, f"the line must be JSON. Received: {received}. Correct it there.")
+
+
+def too_big(error: ValueError | RecursionError) -> str:
+    """Why Python's parser gave up on what may well be JSON."""
+    return (
+        "brackets nested too deep" if isinstance(error, RecursionError) else "a number with too many digits"
+    )
+
+
+def field(record: dict, key: str, kind: str, where: str, prefix: str = "") -> Any:
+    """`record[key]`, checked to be of a kind (`STRING`, `INTEGER`, …)."""
+    return checked(record.get(key, _MISSING), kind, f"{prefix}{key}", where)
+
+
+def checked(value: Any, kind: str, name: str, where: str) -> Any:
+    """The value itself. Messages name its JSON type and never show it: it may be a patient's text."""
+    if type(value) not in _TYPES[kind]:
+        raise DataError(
+            where, f"{name} must be {kind}. Received: {_RECEIVED[type(value)]}. Correct the record."
+        )
+    if type(value) is str:
+        _check_unicode(value, name, where)
+    return value
+
+
+def _check_unicode(value: str, name: str, where: str) -> None:
+    """JSON can write half a surrogate pair, which no encoder or tokenizer accepts."""
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        received = f"half a surrogate pair at character {error.start}"
+        raise DataError(
+            where, f"{name} must be Unicode text. Received: {received}. Correct the escape."
+        ) from error

@@ -1,0 +1,167 @@
+"""Annotated sentences as numbers: token ids, BIEOS tags, entity spans in tokens, relation class of every pair."""
+
+import collections
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from strtf.config import OverlapPolicy
+from strtf.data.overlaps import resolve_overlaps
+from strtf.schema import Entity, Schema, Sentence, candidate_pairs, pair_classes, text_order
+from strtf.text.bieos import TagScheme
+from strtf.text.encoding import Encoding, align
+from strtf.text.tokenizer import Tokenizer
+from strtf.text.vocabulary import CLS, SEP
+from strtf.text.windows import Window, first_window_holding, windows
+
+SPECIAL_TOKENS = 2  # [CLS] and [SEP] of each window
+
+# What the model cannot be shown, by cause. Each such item is counted and reported, never silently moved.
+MISALIGNED = "entities inside a token"
+CUT = "entities cut by every window"
+OVERLAPPING = "overlapping entities"
+APART = "relations that no window holds"
+LOST_END = "relations of such an entity"
+NO_CLASS = "relations without a class of their own"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TokenizedText:
+    """A text's tokens and the windows that the encoder reads."""
+
+    encoding: Encoding
+    windows: list[Window]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Example:
+    """One window with its gold annotation; positions count [CLS] as 0.
+
+    Attributes:
+        id: of the sentence.
+        token_ids: int32 [t], [CLS] and [SEP] included.
+        tags: int32 [t]; [CLS] and [SEP] are outside.
+        spans: int32 [n, 2], token spans of the entities in text order.
+        pairs: int32 [p, 2], indices into `spans`: the candidate pairs.
+        labels: int32 [p], relation class of each pair, 0 = no relation.
+    """
+
+    id: str
+    token_ids: np.ndarray
+    tags: np.ndarray
+    spans: np.ndarray
+    pairs: np.ndarray
+    labels: np.ndarray
+
+    def pair_spans(self, chosen) -> np.ndarray:
+        """int32 [c, 4] for the chosen pairs."""
+        return self.spans[self.pairs[chosen]].reshape(-1, 4)
+
+
+class Featurizer:
+    """Turns texts and sentences into model input.
+
+    Args:
+        tokenizer, scheme, schema: as of the run.
+        max_tokens: longest window, special tokens included.
+        window_overlap: tokens that two windows of a long text share; at most half a window.
+        overlaps: what to do with overlapping entities.
+        pair_filter: None, or a function of two type names: whether such a pair is a candidate at all.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, scheme: TagScheme, schema: Schema, max_tokens: int,
+                 window_overlap: int, overlaps: OverlapPolicy = OverlapPolicy.LONGEST, pair_filter=None):  # fmt: skip
+        self.tokenizer = tokenizer
+        self.scheme = scheme
+        self.schema = schema
+        self.window_tokens = max_tokens - SPECIAL_TOKENS
+        self.window_overlap = min(window_overlap, self.window_tokens // 2)
+        self.overlaps = overlaps
+        self.pair_filter = pair_filter
+        vocabulary = tokenizer.vocabulary
+        self._cls, self._sep = np.int32([vocabulary.id(CLS)]), np.int32([vocabulary.id(SEP)])
+
+    def tokenize(self, text: str) -> TokenizedText:
+        encoding = self.tokenizer.encode(text)
+        cuts = windows(text, encoding.starts, encoding.ends, self.window_tokens, self.window_overlap)
+        return TokenizedText(encoding, cuts)
+
+    def window_ids(self, tokenized: TokenizedText, window: Window) -> np.ndarray:
+        """int32 [t]: [CLS], the window's tokens, [SEP]."""
+        ids = tokenized.encoding.ids[window.first_token : window.last_token]
+        return np.concatenate([self._cls, ids, self._sep])
+
+    def pairs(self, types: Sequence[str]) -> np.ndarray:
+        """int32 [p, 2]: candidate pairs of entities in text order, given their types."""
+        pairs = candidate_pairs(len(types))
+        if self.pair_filter:
+            pairs = [(i, j) for i, j in pairs if self.pair_filter(types[i], types[j])]
+        return np.array(pairs, np.int32).reshape(-1, 2)
+
+    def representable(self, sentence: Sentence, lost: collections.Counter):
+        """The entities that tags can write; the rest is counted in `lost`.
+
+        Returns:
+            (TokenizedText, [(entity, first token, last token exclusive)] in text order).
+        """
+        tokenized, kept = self.tokenize(sentence.text), []
+        for entity in text_order(sentence.entities):
+            tokens = align(tokenized.encoding, entity.start, entity.end)
+            if tokens is None or (kept and tokens[0] < kept[-1][2]):
+                lost[MISALIGNED] += 1
+            elif first_window_holding(tokenized.windows, *tokens) is None:
+                lost[CUT] += 1
+            else:
+                kept.append((entity, *tokens))
+        return tokenized, kept
+
+    def examples(self, sentence: Sentence, lost: collections.Counter) -> list[Example]:
+        """The windows of a sentence with their annotation."""
+        sentence, dropped_entities, dropped_relations = resolve_overlaps(sentence, self.overlaps)
+        lost[OVERLAPPING] += len(dropped_entities)
+        lost[LOST_END] += len(dropped_relations)
+        tokenized, kept = self.representable(sentence, lost)
+        ordered = [entity for entity, _, _ in kept]
+        known = {entity.id for entity in ordered}
+        lost[LOST_END] += sum(not {r.head, r.tail} <= known for r in sentence.relations)
+        classes, without_class = pair_classes(sentence, ordered, self.schema)
+        lost[NO_CLASS] += without_class
+        placed, examples = set(), []
+        for window in tokenized.windows:
+            example, held = self._example(sentence.id, tokenized, window, kept, classes)
+            placed |= held
+            examples.append(example)
+        lost[APART] += len(classes.keys() - placed)
+        return examples
+
+    def _example(self, sentence_id, tokenized, window: Window, kept, classes):
+        """One window's example, and the related pairs (indices into `kept`) that it holds."""
+        inside = [
+            i
+            for i, (_, first, last) in enumerate(kept)
+            if window.first_token <= first and last <= window.last_token
+        ]
+        shift = 1 - window.first_token  # [CLS] is position 0
+        spans = np.array([(kept[i][1] + shift, kept[i][2] + shift) for i in inside], np.int32).reshape(-1, 2)
+        types = [kept[i][0].type for i in inside]
+        token_ids = self.window_ids(tokenized, window)
+        tags = self.scheme.encode(
+            [(s, e, t) for (s, e), t in zip(spans.tolist(), types, strict=True)], len(token_ids)
+        )
+        pairs = self.pairs(types)
+        labels = np.array([classes.get((inside[i], inside[j]), 0) for i, j in pairs], np.int32)
+        held = {(inside[i], inside[j]) for i, j in pairs} & classes.keys()
+        return Example(sentence_id, token_ids, tags, spans, pairs, labels), held
+
+    def corpus(self, sentences: Sequence[Sentence]) -> tuple[list[Example], collections.Counter]:
+        """Examples of a whole split, and what could not be represented."""
+        lost = collections.Counter()
+        examples = [example for sentence in sentences for example in self.examples(sentence, lost)]
+        return examples, lost
+
+
+def entity_of(encoding: Encoding, first: int, last: int, entity_type: str, number: int) -> Entity:
+    """The entity that covers the tokens [first, last)."""
+    start, end = encoding.char_span(first, last)
+    return Entity(f"e{number}", start, end, entity_type)

@@ -1,0 +1,87 @@
+"""Text to token ids with character offsets, in two ways.
+
+- `character`: one token a character. Spans always align, nothing is lost, and the rule is a table (see
+  `code_points.py`). The default for Chinese.
+- `wordpiece`: Google's BERT tokenizer. Keeps numbers and Latin words in few tokens; needed for English. A span may
+  begin or end inside a token.
+
+Both leave out [CLS] and [SEP], and neither reads a literal "[SEP]" in the text as the special token.
+"""
+
+from typing import Protocol
+
+import numpy as np
+import tokenizers
+
+from strtf.config import Tokenization
+from strtf.errors import StrtfError
+from strtf.text.code_points import code_point_ids, stand_ins, to_code_points
+from strtf.text.encoding import Encoding
+from strtf.text.vocabulary import UNK, Vocabulary
+
+REPLACEMENT_CHARACTER = "\ufffd"
+
+
+class Tokenizer(Protocol):
+    vocabulary: Vocabulary
+
+    def encode(self, text: str) -> Encoding: ...
+
+
+class CharacterTokenizer:
+    """Exactly one token per code point.
+
+    Attributes:
+        code_point_ids: int32 [1114112], the whole rule, as a serving graph needs it.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, lowercase: bool):
+        self.vocabulary = vocabulary
+        self.code_point_ids = code_point_ids(vocabulary, lowercase)
+
+    def encode(self, text: str) -> Encoding:
+        starts = np.arange(len(text), dtype=np.int32)
+        return Encoding(self.code_point_ids[to_code_points(text)], starts, starts + np.int32(1))
+
+
+class WordPieceTokenizer:
+    """Greedy longest-match WordPiece with the ids of Google's `FullTokenizer`.
+
+    The engine is Hugging Face `tokenizers`, whose offsets count characters of the text as given. It drops white
+    space, control characters and, where it lower-cases, combining marks: these have no token of their own.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, lowercase: bool):
+        self.vocabulary = vocabulary
+        # The engine takes UTF-8 only, which cannot write the lone surrogates of a Python string.
+        surrogates = dict.fromkeys(range(0xD800, 0xE000), REPLACEMENT_CHARACTER)
+        self._one_to_one = surrogates | str.maketrans(stand_ins(vocabulary))
+        self._tokenizer = tokenizers.Tokenizer(
+            # 200: Google's limit; a longer "word" is one [UNK].
+            tokenizers.models.WordPiece(vocabulary.ids, unk_token=UNK, max_input_chars_per_word=200)
+        )
+        self._tokenizer.normalizer = tokenizers.normalizers.BertNormalizer(lowercase=lowercase)
+        self._tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
+
+    def encode(self, text: str) -> Encoding:
+        encoded = self._tokenizer.encode(text.translate(self._one_to_one))
+        offsets = np.array(encoded.offsets, np.int32).reshape(-1, 2)
+        return Encoding(np.array(encoded.ids, np.int32), offsets[:, 0], offsets[:, 1])
+
+
+_TOKENIZERS = {Tokenization.CHARACTER: CharacterTokenizer, Tokenization.WORDPIECE: WordPieceTokenizer}
+
+
+def make_tokenizer(vocabulary: Vocabulary, tokenization: Tokenization, lowercase: bool) -> Tokenizer:
+    """The tokenizer of a run.
+
+    Args:
+        lowercase: fold case and accents; on for vocabularies without upper-case letters, such as Google's
+            Chinese one and the "uncased" English ones.
+
+    Raises:
+        StrtfError: for a tokenization that does not exist.
+    """
+    if tokenization not in _TOKENIZERS:
+        raise StrtfError(f"tokenization must be one of {', '.join(_TOKENIZERS)}. Received: {tokenization}.")
+    return _TOKENIZERS[tokenization](vocabulary, lowercase)

@@ -1,0 +1,167 @@
+import pathlib
+
+import numpy as np
+import pytest
+import tokenizers
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from strtf.errors import StrtfError
+from strtf.text.code_points import STAND_INS
+from strtf.config import Tokenization
+from strtf.text.tokenizer import make_tokenizer
+from strtf.text.vocabulary import SPECIAL_TOKENS, Vocabulary
+
+CHINESE_VOCABULARY = pathlib.Path(__file__).resolve().parents[2] / "checkpoints/zh_small/vocab.txt"
+needs_chinese = pytest.mark.skipif(not CHINESE_VOCABULARY.exists(), reason="needs checkpoints/zh_small")
+
+CHARACTERS = "胃窄约，。：（）％5.×2ambx⋯-\"'ㅎㅏㄴ"
+VOCABULARY = Vocabulary((*SPECIAL_TOKENS, *CHARACTERS, *(f"##{c}" for c in CHARACTERS), "##mm", "20"))
+CHARACTER = make_tokenizer(VOCABULARY, Tokenization.CHARACTER, lowercase=True)
+WORDPIECE = make_tokenizer(VOCABULARY, Tokenization.WORDPIECE, lowercase=True)
+
+both = pytest.mark.parametrize("tokenizer", [CHARACTER, WORDPIECE], ids=list(map(str, Tokenization)))
+
+# Emoji with joiners, combining marks, right-to-left letters, Hangul, full-width forms beside anything else.
+texts = st.text(
+    st.sampled_from(CHARACTERS + "AÉİß e\u0301\u200d👩🏽שלום한Ａ１“”‘’…–—\n\t\u3000\u2028\x00")
+    | st.characters()
+)
+
+
+def tokens(encoding) -> list[str]:
+    return [VOCABULARY.tokens[i] for i in encoding.ids]
+
+
+@settings(deadline=None, max_examples=200)
+@given(texts)
+def test_character_mode_gives_each_character_one_token(text):
+    encoding = CHARACTER.encode(text)
+    assert encoding.starts.tolist() == list(range(len(text)))
+    assert encoding.ends.tolist() == list(range(1, len(text) + 1))
+    assert len(encoding.ids) == len(text)
+
+
+@both
+@pytest.mark.parametrize("text", ["", "胃 a"])
+def test_arrays_are_int32(tokenizer, text):
+    encoding = tokenizer.encode(text)
+    assert {encoding.ids.dtype, encoding.starts.dtype, encoding.ends.dtype} == {np.dtype(np.int32)}
+
+
+@both
+@settings(deadline=None, max_examples=200)
+@given(text=texts)
+@example(text="\ud800胃")
+def test_ids_are_within_the_vocabulary(tokenizer, text):
+    ids = tokenizer.encode(text).ids
+    assert ((ids >= 0) & (ids < len(VOCABULARY))).all()
+
+
+@settings(deadline=None, max_examples=200)
+@given(texts)
+@example("한m")
+def test_wordpiece_offsets_increase_within_the_text(text):
+    encoding = WORDPIECE.encode(text)
+    assert (encoding.starts < encoding.ends).all()
+    assert (np.diff(encoding.starts) >= 0).all() and (np.diff(encoding.ends) >= 0).all()
+    assert len(encoding) == 0 or (encoding.starts[0] >= 0 and encoding.ends[-1] <= len(text))
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.text(st.characters(categories=["Lo", "Nd", "Ll", "Po"]), max_size=30))
+def test_characters_are_the_same_under_any_neighbours(text):
+    alone = [int(CHARACTER.encode(char).ids[0]) for char in text]
+    assert CHARACTER.encode(text).ids.tolist() == alone
+
+
+def test_wordpiece_keeps_pieces_of_words_with_their_place():
+    encoding = WORDPIECE.encode("胃 20MM，窄")
+    assert tokens(encoding) == ["胃", "20", "##mm", "，", "窄"]
+    assert list(zip(encoding.starts.tolist(), encoding.ends.tolist())) == [
+        (0, 1),
+        (2, 4),
+        (4, 6),
+        (6, 7),
+        (7, 8),
+    ]
+
+
+@both
+def test_quotes_and_dashes_get_their_stand_ins(tokenizer):
+    assert tokens(tokenizer.encode("“胃”—‘胃’…")) == ['"', "胃", '"', "-", "'", "胃", "'", "⋯"]
+
+
+@both
+def test_special_tokens_cannot_be_written_in_a_text(tokenizer):
+    special = [VOCABULARY.id(token) for token in SPECIAL_TOKENS if token != "[UNK]"]
+    assert not np.isin(tokenizer.encode("胃[SEP]胃 [CLS] [MASK] [PAD]").ids, special).any()
+
+
+def test_case_is_kept_without_lowercase():
+    vocabulary = Vocabulary((*SPECIAL_TOKENS, "Am", "am"))
+    encoding = make_tokenizer(vocabulary, Tokenization.WORDPIECE, lowercase=False).encode("Am am")
+    assert [vocabulary.tokens[i] for i in encoding.ids] == ["Am", "am"]
+
+
+def test_unknown_tokenization_lists_the_choices():
+    with pytest.raises(StrtfError, match=r"tokenization must be one of character, wordpiece. Received: bpe"):
+        make_tokenizer(VOCABULARY, "bpe", lowercase=True)
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return tokenizers.BertWordPieceTokenizer(str(CHINESE_VOCABULARY), lowercase=True)
+
+
+@pytest.fixture(scope="module", params=Tokenization)
+def chinese(request):
+    return make_tokenizer(Vocabulary.load(CHINESE_VOCABULARY), request.param, lowercase=True)
+
+
+@needs_chinese
+def test_single_characters_have_googles_ids(chinese, reference):
+    # CJK ideographs with their compatibility forms, full-width forms, CJK punctuation, ASCII, Latin, Greek
+    blocks = [
+        (0x4E00, 0x9FFF),
+        (0xF900, 0xFAD9),
+        (0xFF01, 0xFF5E),
+        (0x3001, 0x303F),
+        (0x21, 0x24F),
+        (0x370, 0x3FF),
+    ]
+    chars = [chr(c) for first, last in blocks for c in range(first, last + 1)]
+    expected = reference.encode_batch(chars, add_special_tokens=False)
+    known = [(c, e.ids[0]) for c, e in zip(chars, expected) if len(e.ids) == 1 and e.tokens != ["[UNK]"]]
+    assert len(known) > 7000
+    assert [(c, int(i)) for c, _ in known for i in chinese.encode(c).ids] == known
+
+
+@pytest.fixture(scope="module")
+def wordpiece():
+    return make_tokenizer(Vocabulary.load(CHINESE_VOCABULARY), Tokenization.WORDPIECE, lowercase=True)
+
+
+@needs_chinese
+@settings(deadline=None, max_examples=200)
+@given(
+    text=st.text(
+        st.sampled_from("患者，（％：）。 1.5mm×20MMéİβ受体👩\u0301한\n\t\x00")
+        # without stand-ins, and without "[": the reference reads special tokens from the text
+        | st.characters(codec="utf-8", exclude_characters=[*STAND_INS, "["]),
+        max_size=60,
+    )
+)
+def test_wordpiece_equals_hugging_face(wordpiece, reference, text):
+    expected = reference.encode(text, add_special_tokens=False)
+    encoding = wordpiece.encode(text)
+    offsets = list(zip(encoding.starts.tolist(), encoding.ends.tolist(), strict=True))
+    assert (encoding.ids.tolist(), offsets) == (expected.ids, expected.offsets)
+
+
+@needs_chinese
+def test_chinese_clinical_text_has_no_unknown_token(chinese):
+    text = "左前降支（LAD）近段狭窄约50％，“支架”3.5mm×20mm—TIMI Ⅲ级…"
+    unknown = chinese.vocabulary.unk_id
+    encoding = chinese.encode(text)
+    assert {text[start] for start in encoding.starts[encoding.ids == unknown]} <= {" "}
