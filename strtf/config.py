@@ -34,7 +34,11 @@ class Tokenization(enum.StrEnum):
 
 
 class OverlapPolicy(enum.StrEnum):
-    """What to do with overlapping entities, which BIEOS tags cannot write."""
+    """Which of two overlapping entities stays.
+
+    ERROR: the file is at fault. LONGEST: the longer, then the leftmost. OUTERMOST: entities nested in another
+    go, then the leftmost stays. FIRST: the leftmost, then the longer. Of equal spans, the first in the file.
+    """
 
     ERROR = "error"
     LONGEST = "longest"
@@ -97,15 +101,21 @@ class Options:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DataOptions(Options):
-    data_dir: str = option("", "Directory with train, dev and test as .jsonl or .json. 'angiography' names the embedded corpus.")
+    data_dir: str = option(
+        "", "Directory with train, dev and test as .jsonl or .json. 'angiography' names the embedded corpus."
+    )
     train_data: str = option("", "Training corpus: JSON Lines, or the authors' JSON.")
     dev_data: str = option("", "Development corpus; chooses the best epoch.")
     test_data: str = option("", "Test corpus; never used to choose anything.")
     schema: str = option("", "JSON file with the label inventory. Derived from the training split when empty.")
-    overlaps: OverlapPolicy = option(OverlapPolicy.LONGEST, "Overlapping entities cannot be tagged: stop, or keep which.")
+    overlaps: OverlapPolicy = option(
+        OverlapPolicy.LONGEST, "Overlapping entities cannot be tagged: stop, or keep which."
+    )
     max_train_sentences: int = option(0, "Train on a random subsample of so many sentences (0: all).", low=0)
     max_dev_sentences: int = option(0, "Choose the epoch on a random subsample of so many sentences (0: all).", low=0)
-    subsample_seed: int = option(0, "Seed of the two subsamples; apart from --seed, so that seeds share their data.", low=0)
+    subsample_seed: int = option(
+        0, "Seed of the two subsamples; apart from --seed, so that seeds share their data.", low=0
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -120,6 +130,12 @@ class ModelOptions(Options):
     rc_compute: RcCompute = option(
         RcCompute.EXACT_ROWS,
         "exact_rows computes only what reaches [CLS]; dense is the reference: same numbers, many times the time.",
+        operational=True,
+    )
+    rc_memory_mb: int = option(
+        512,
+        "Extraction scores pairs in chunks whose activations fit about so many MiB.",
+        low=16,
         operational=True,
     )
     dropout: float = option(0.1, "Dropout of embeddings, attention and hidden rows while training.", low=0.0, high=0.9)
@@ -141,10 +157,16 @@ class TrainingOptions(Options):
     learning_rate: float = option(1e-4, "Peak learning rate of the encoder.", low=0.0)
     head_learning_rate: float = option(1e-3, "Peak learning rate of the CRF and the classifiers.", low=0.0)
     weight_decay: float = option(0.01, "AdamW's decay; biases and LayerNorm are spared.", low=0.0)
-    warmup: float = option(0.1, "Share of all steps with a rising learning rate; it falls to 0 afterwards.", low=0.0, high=1.0)
+    warmup: float = option(
+        0.1, "Share of all steps with a rising learning rate; it falls to 0 afterwards.", low=0.0, high=1.0
+    )
     clip_norm: float = option(1.0, "Clip gradients to this global norm (0: never).", low=0.0)
-    negative_keep: float = option(0.15, "Probability that a 'No relation' pair is trained on (paper: 0.15).", low=0.0, high=1.0)
-    negative_sampling: NegativeSampling = option(NegativeSampling.EPOCH, "Draw the kept negatives anew each epoch, or once.")
+    negative_keep: float = option(
+        0.15, "Probability that a 'No relation' pair is trained on (paper: 0.15).", low=0.0, high=1.0
+    )
+    negative_sampling: NegativeSampling = option(
+        NegativeSampling.EPOCH, "Draw the kept negatives anew each epoch, or once."
+    )
     prior_correction: PriorCorrection = option(
         PriorCorrection.LOGIT,
         "Undo the prior shift of discarded negatives: logit corrects 'No relation' by -log(negative_keep) "
@@ -154,7 +176,9 @@ class TrainingOptions(Options):
     jit_compile: bool = option(False, "Compile the step with XLA.", operational=True)
     select_by: SelectBy = option(SelectBy.RC_PREDICTED, "Development F1 that chooses the best epoch.")
     patience: int = option(0, "Stop after so many epochs without a better development F1 (0: never).", low=0)
-    checkpoint_steps: int = option(0, "Also checkpoint every so many steps (0: only after each epoch).", low=0, operational=True)
+    checkpoint_steps: int = option(
+        0, "Also checkpoint every so many steps (0: only after each epoch).", low=0, operational=True
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,6 +209,21 @@ class Experiment:
         groups = {field.name: field.type for field in dataclasses.fields(cls)}
         return cls(**{name: from_values(group, values.get(name, {})) for name, group in groups.items()})
 
+    def override(self, given: dict[str, dict]) -> "Experiment":
+        """This experiment with some options replaced: {group: {name: value}}.
+
+        Raises:
+            StrtfError: a model option that would change what the trained weights compute.
+        """
+        changed = self.from_json({group: values | given.get(group, {}) for group, values in self.to_json().items()})
+        fixed = [line for line in self.differences(changed) if line[2:].split(":")[0] in _FIXED_BY_TRAINING]
+        if fixed:
+            raise StrtfError(
+                f"Options must agree with those the run was trained with. Received (run against flags): "
+                f"{'; '.join(fixed)}. Leave them out."
+            )
+        return changed
+
     def differences(self, other: "Experiment") -> list[str]:
         """Options that change what is computed and differ: `--name: mine against other`."""
         return [
@@ -193,6 +232,10 @@ class Experiment:
             for field, mine, theirs in _pairs(getattr(self, group.name), getattr(other, group.name))
             if mine != theirs and not field.metadata["operational"]
         ]
+
+
+# A trained run's weights fit these values alone.
+_FIXED_BY_TRAINING = {"encoder", "tasks", "num_task_blocks", "rc_mask", "tokenization", "lowercase", "schema"}
 
 
 def option_fields(group: type[Options]) -> Iterator[dataclasses.Field]:
@@ -219,7 +262,7 @@ def _typed(field: dataclasses.Field, value):
 
 def _check_bounds(field: dataclasses.Field, value) -> None:
     low, high = field.metadata["low"], field.metadata["high"]
-    if low is not None and value < low or high is not None and value > high:
+    if (low is not None and value < low) or (high is not None and value > high):
         rule = f"at least {low}" if high is None else f"between {low} and {high}"
         raise StrtfError(f"--{field.name} must be {rule}. Received: {value}.")
 

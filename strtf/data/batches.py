@@ -14,9 +14,7 @@ from strtf.data.pairs import pack_pairs
 Batch = dict[str, np.ndarray]
 RoundUp = Callable[[int, str], int]
 
-POOL_BATCHES = (
-    16  # batches' worth of examples that are sorted by length together: little padding, much shuffling
-)
+POOL_BATCHES = 16  # batches' worth of examples that are sorted by length together: little padding, much shuffling
 
 
 def exact_size(size: int, axis: str) -> int:
@@ -89,9 +87,7 @@ def training_batch(examples: Sequence[Example], chosen: Sequence[np.ndarray], ne
     sentence = np.repeat(np.arange(len(examples)), [len(c) for c in chosen])
     pairs = pack_pairs(sentence, spans, round_up)
     labels = np.zeros(len(pairs["pair_sentence"]), np.int32)
-    labels[: len(spans)] = np.concatenate(
-        [example.labels[c] for example, c in zip(examples, chosen, strict=True)]
-    )
+    labels[: len(spans)] = np.concatenate([example.labels[c] for example, c in zip(examples, chosen, strict=True)])
     pair_weights = np.zeros(len(labels), np.float32)
     pair_weights[: len(spans)] = np.where(labels[: len(spans)] > 0, 1.0, negative_weight)
     extra = {
@@ -129,9 +125,7 @@ class TrainingBatches:
             chosen = [self._chosen_pairs(i, epoch) for i in indices]
             yield (
                 [example.id for example in members],
-                training_batch(
-                    members, chosen, self._negative_weight, self.round_up, self.options.batch_size
-                ),
+                training_batch(members, chosen, self._negative_weight, self.round_up, self.options.batch_size),
             )
 
     def _chosen_pairs(self, index: int, epoch: int) -> np.ndarray:

@@ -99,9 +99,7 @@ def _sentence(record: dict, where: str, default_id: str) -> tuple[Sentence, int]
             )
         entities[entity.id] = entity
     rows = field(record, "relations", LIST, where) if "relations" in record else []
-    relations = dict.fromkeys(
-        _relation(row, f"relations[{n}]", entities, where) for n, row in enumerate(rows)
-    )
+    relations = dict.fromkeys(_relation(row, f"relations[{n}]", entities, where) for n, row in enumerate(rows))
     sentence = Sentence(document.id, document.text, tuple(entities.values()), tuple(relations), where)
     return sentence, len(rows) - len(relations)
 
@@ -135,9 +133,7 @@ def _relation(row: dict, name: str, entities: dict[str, Entity], where: str) -> 
                 "Correct the relation.",
             )
     if head == tail:
-        raise DataError(
-            where, f"{name} must join two entities. Received: {head!r} twice. Correct or remove it."
-        )
+        raise DataError(where, f"{name} must join two entities. Received: {head!r} twice. Correct or remove it.")
     return Relation(head, tail, _type(row, name, where))
 
 
@@ -164,9 +160,7 @@ def write_corpus(path: str | os.PathLike, sentences: Iterable[Sentence]) -> None
                 stream.write(json.dumps(record, ensure_ascii=False).translate(_ESCAPED) + "\n")
         os.replace(temporary, path)
     except OSError as error:
-        raise StrtfError(
-            f"{path} must be writable. Received: {error.strerror}. Choose another path."
-        ) from error
+        raise StrtfError(f"{path} must be writable. Received: {error.strerror}. Choose another path.") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -206,10 +200,7 @@ def statistics_table(counts: dict) -> str:
     classes = [(c.type, str(c.direction), f"{number:,}") for c, number in counts["relation_classes"].items()]
     classes.append((NO_RELATION, "none", f"{counts['unrelated_pairs']:,}"))
     header = ("Entity Type", "Number", "Relation Type", "Direction", "Number")
-    body = [
-        (*(left or ("", "")), *(right or ("", "", "")))
-        for left, right in itertools.zip_longest(entities, classes)
-    ]
+    body = [(*(left or ("", "")), *(right or ("", "", ""))) for left, right in itertools.zip_longest(entities, classes)]
     num_entities = sum(counts["entity_types"].values())
     num_pairs = sum(counts["relation_classes"].values()) + counts["unrelated_pairs"]
     total = ("Total", f"{num_entities:,}", "Total", "none", f"{num_pairs:,}")

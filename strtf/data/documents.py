@@ -122,9 +122,7 @@ def numbered_lines(source: Source) -> Iterator[tuple[int, str]]:
                 yield number, line.removesuffix("\r\n").removesuffix("\n")
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise DataError(
-            f"{name}:1", f"the file must be readable. Received: {reason}. Correct the path."
-        ) from error
+        raise DataError(f"{name}:1", f"the file must be readable. Received: {reason}. Correct the path.") from error
 
 
 def _open(source: Source) -> contextlib.AbstractContextManager:
@@ -141,9 +139,7 @@ def _decode(line: bytes, where: str) -> str:
         return line.decode("utf-8")
     except UnicodeDecodeError as error:
         received = f"byte 0x{line[error.start]:02x} at byte {error.start + 1} of the line"
-        raise DataError(
-            where, f"the file must be UTF-8. Received: {received}. Convert it to UTF-8."
-        ) from error
+        raise DataError(where, f"the file must be UTF-8. Received: {received}. Convert it to UTF-8.") from error
 
 
 def parse_object(line: str, where: str) -> dict:
@@ -163,9 +159,7 @@ def json_error(where: str, received: str) -> DataError:
 
 def too_big(error: ValueError | RecursionError) -> str:
     """Why Python's parser gave up on what may well be JSON."""
-    return (
-        "brackets nested too deep" if isinstance(error, RecursionError) else "a number with too many digits"
-    )
+    return "brackets nested too deep" if isinstance(error, RecursionError) else "a number with too many digits"
 
 
 def field(record: dict, key: str, kind: str, where: str, prefix: str = "") -> Any:
@@ -176,9 +170,7 @@ def field(record: dict, key: str, kind: str, where: str, prefix: str = "") -> An
 def checked(value: Any, kind: str, name: str, where: str) -> Any:
     """The value itself. Messages name its JSON type and never show it: it may be a patient's text."""
     if type(value) not in _TYPES[kind]:
-        raise DataError(
-            where, f"{name} must be {kind}. Received: {_RECEIVED[type(value)]}. Correct the record."
-        )
+        raise DataError(where, f"{name} must be {kind}. Received: {_RECEIVED[type(value)]}. Correct the record.")
     if type(value) is str:
         _check_unicode(value, name, where)
     return value
@@ -190,6 +182,4 @@ def _check_unicode(value: str, name: str, where: str) -> None:
         value.encode("utf-8")
     except UnicodeEncodeError as error:
         received = f"half a surrogate pair at character {error.start}"
-        raise DataError(
-            where, f"{name} must be Unicode text. Received: {received}. Correct the escape."
-        ) from error
+        raise DataError(where, f"{name} must be Unicode text. Received: {received}. Correct the escape.") from error

@@ -138,17 +138,13 @@ class Featurizer:
     def _example(self, sentence_id, tokenized, window: Window, kept, classes):
         """One window's example, and the related pairs (indices into `kept`) that it holds."""
         inside = [
-            i
-            for i, (_, first, last) in enumerate(kept)
-            if window.first_token <= first and last <= window.last_token
+            i for i, (_, first, last) in enumerate(kept) if window.first_token <= first and last <= window.last_token
         ]
         shift = 1 - window.first_token  # [CLS] is position 0
         spans = np.array([(kept[i][1] + shift, kept[i][2] + shift) for i in inside], np.int32).reshape(-1, 2)
         types = [kept[i][0].type for i in inside]
         token_ids = self.window_ids(tokenized, window)
-        tags = self.scheme.encode(
-            [(s, e, t) for (s, e), t in zip(spans.tolist(), types, strict=True)], len(token_ids)
-        )
+        tags = self.scheme.encode([(s, e, t) for (s, e), t in zip(spans.tolist(), types, strict=True)], len(token_ids))
         pairs = self.pairs(types)
         labels = np.array([classes.get((inside[i], inside[j]), 0) for i, j in pairs], np.int32)
         held = {(inside[i], inside[j]) for i, j in pairs} & classes.keys()

@@ -58,7 +58,9 @@ def _in_data_dir(data_dir: str, split: str) -> pathlib.Path | None:
         return angiography.split_path(split)
     directory = pathlib.Path(data_dir)
     if not directory.is_dir():
-        raise StrtfError(f"--data_dir must be a directory, or '{EMBEDDED}' for the embedded corpus. Received: {data_dir}.")
+        raise StrtfError(
+            f"--data_dir must be a directory, or '{EMBEDDED}' for the embedded corpus. Received: {data_dir}."
+        )
     candidates = [directory / f"{split}{suffix}" for suffix in (".jsonl", ".json")]
     return next((path for path in candidates if path.exists()), None)
 

@@ -40,9 +40,7 @@ def subsample(sentences: Sequence[Sentence], n: int, seed: int) -> list[Sentence
         StrtfError: n is not between 1 and the number of sentences.
     """
     if not 1 <= n <= len(sentences):
-        raise StrtfError(
-            f"The sample must have 1 to {len(sentences)} sentences (all there are). Received: {n}."
-        )
+        raise StrtfError(f"The sample must have 1 to {len(sentences)} sentences (all there are). Received: {n}.")
     return [sentences[i] for i in sorted(_permutation(len(sentences), seed)[:n])]
 
 
@@ -54,10 +52,6 @@ def _permutation(n: int, seed: int) -> np.ndarray:
 
 
 def _check_ratios(ratios: Sequence[float]) -> None:
-    valid = (
-        len(ratios) == 3 and all(math.isfinite(ratio) and ratio >= 0 for ratio in ratios) and ratios[0] > 0
-    )
+    valid = len(ratios) == 3 and all(math.isfinite(ratio) and ratio >= 0 for ratio in ratios) and ratios[0] > 0
     if not valid:
-        raise StrtfError(
-            f"ratios must be three numbers, train above 0 (such as 8, 1, 1). Received: {tuple(ratios)}."
-        )
+        raise StrtfError(f"ratios must be three numbers, train above 0 (such as 8, 1, 1). Received: {tuple(ratios)}.")

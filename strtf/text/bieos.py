@@ -69,9 +69,7 @@ class TagScheme:
         tags = np.full(num_tokens, OUTSIDE, np.int32)
         for start, end, entity_type in spans:
             if not 0 <= start < end <= num_tokens:
-                raise ValueError(
-                    f"spans must be non-empty and within {num_tokens} tokens. Received: {start}:{end}"
-                )
+                raise ValueError(f"spans must be non-empty and within {num_tokens} tokens. Received: {start}:{end}")
             if tags[start:end].any():
                 raise ValueError(f"spans must not overlap. Received: {start}:{end} over an earlier span")
             begin, inside, last, single = self.span_tags(entity_type)

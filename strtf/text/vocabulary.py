@@ -50,9 +50,7 @@ class Vocabulary:
             ) from error
         except UnicodeDecodeError as error:
             line = error.object[: error.start].count(b"\n") + 1
-            raise DataError(
-                f"{path}:{line}", "vocabulary must be UTF-8. Convert the file to UTF-8."
-            ) from error
+            raise DataError(f"{path}:{line}", "vocabulary must be UTF-8. Convert the file to UTF-8.") from error
         # Not splitlines(): Google's Chinese vocabulary has tokens made of U+2028, a "line separator".
         # Blank lines at the end are an editor's, not tokens.
         lines = text.replace("\r\n", "\n").rstrip("\n")

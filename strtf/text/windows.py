@@ -25,9 +25,7 @@ class Window(NamedTuple):
     last_token: int
 
 
-def windows(
-    text: str, starts: Sequence[int], ends: Sequence[int], max_tokens: int, overlap: int
-) -> list[Window]:
+def windows(text: str, starts: Sequence[int], ends: Sequence[int], max_tokens: int, overlap: int) -> list[Window]:
     """Windows that together hold every token, in text order.
 
     A window ends where a sentence ends within its last quarter, else where a clause or word does, else after

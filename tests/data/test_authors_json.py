@@ -32,9 +32,7 @@ def read_text(tmp_path, content):
 
 def test_reads_a_record(tmp_path):
     entities = (Entity("e1", 0, 2, "Part"), Entity("e2", 2, 4, "Degree"))
-    assert read(tmp_path, [record()]) == [
-        Sentence("notes-1", TEXT, entities, (Relation("e2", "e1", "grade_of"),))
-    ]
+    assert read(tmp_path, [record()]) == [Sentence("notes-1", TEXT, entities, (Relation("e2", "e1", "grade_of"),))]
 
 
 @pytest.mark.parametrize(
@@ -63,17 +61,13 @@ def test_inclusive_ends(tmp_path):
 
 
 def test_one_wrong_surface_does_not_change_the_ends(tmp_path):
-    with pytest.raises(
-        DataError, match=r"notes.json:1:\d+: entities\[0\] must have its surface .* seem exclusive"
-    ):
+    with pytest.raises(DataError, match=r"notes.json:1:\d+: entities\[0\] must have its surface .* seem exclusive"):
         read(tmp_path, [record(), record(entities=INCLUSIVE[:1], relations=[])])
 
 
 def test_wrong_surface_in_an_inclusive_file(tmp_path):
     wrong = [record(entities=INCLUSIVE), record(entities=[*INCLUSIVE, [4, 4, "痛", "Part"]])]
-    with pytest.raises(
-        DataError, match=r"entities\[2\] must have its surface .* seem inclusive.* start 4, end 4"
-    ):
+    with pytest.raises(DataError, match=r"entities\[2\] must have its surface .* seem inclusive.* start 4, end 4"):
         read(tmp_path, wrong)
 
 
@@ -89,9 +83,7 @@ def test_sources_are_lines(tmp_path):
 
 def test_records_of_one_line_are_told_apart_by_column(tmp_path):
     path = tmp_path / "notes.json"
-    sources = [
-        s.source for s in read_text(tmp_path, '[{"text": ""}, {"text": ""},\n{"text": ""}, {"text": ""}]')
-    ]
+    sources = [s.source for s in read_text(tmp_path, '[{"text": ""}, {"text": ""},\n{"text": ""}, {"text": ""}]')]
     assert sources == [f"{path}:1", f"{path}:1:16", f"{path}:2", f"{path}:2:15"]
 
 
@@ -192,7 +184,5 @@ def test_bad_record_of_a_one_line_array_names_its_column(tmp_path):
 
 
 def test_duplicate_ids_name_both_places(tmp_path):
-    with pytest.raises(
-        DataError, match=r"notes.json:3: id must be unique. Received: '1', as at .*notes.json:1\."
-    ):
+    with pytest.raises(DataError, match=r"notes.json:3: id must be unique. Received: '1', as at .*notes.json:1\."):
         read_text(tmp_path, '[{"id": 1, "text": ""},\n\n{"id": "1", "text": ""}]')

@@ -69,9 +69,7 @@ def test_source_is_path_and_line(tmp_path):
 
 def test_ids_may_be_integers(tmp_path):
     numbered = [{**ENTITIES[0], "id": 1}, {**ENTITIES[1], "id": 2}]
-    sentence = read_one(
-        tmp_path, record(id=7, entities=numbered, relations=[{**RELATION, "head": "1", "tail": 2}])
-    )
+    sentence = read_one(tmp_path, record(id=7, entities=numbered, relations=[{**RELATION, "head": "1", "tail": 2}]))
     assert (sentence.id, sentence.entities[0].id) == ("7", "1")
     assert sentence.relations == (Relation("1", "2", "Grade"),)
 
@@ -86,9 +84,7 @@ def test_entities_and_relations_may_be_absent(tmp_path):
 
 
 def test_extra_keys_are_ignored(tmp_path):
-    extra = record(
-        note={}, entities=[{**e, "surface": "?"} for e in ENTITIES], relations=[{**RELATION, "id": 0}]
-    )
+    extra = record(note={}, entities=[{**e, "surface": "?"} for e in ENTITIES], relations=[{**RELATION, "id": 0}])
     assert read_one(tmp_path, extra) == read_one(tmp_path, record())
 
 
@@ -104,9 +100,7 @@ def test_raw_line_separators_stay_in_a_text(tmp_path):
 
 
 def test_offsets_count_code_points(tmp_path):
-    sentence = read_one(
-        tmp_path, {"text": "😀痛", "entities": [{"id": "e", "start": 1, "end": 2, "type": "T"}]}
-    )
+    sentence = read_one(tmp_path, {"text": "😀痛", "entities": [{"id": "e", "start": 1, "end": 2, "type": "T"}]})
     assert sentence.entities[0].span == (1, 2)
 
 
@@ -188,9 +182,7 @@ def test_known_ids_are_not_listed_without_end(tmp_path):
 
 
 def test_duplicate_sentence_ids_name_both_lines(tmp_path):
-    path = write(
-        tmp_path / "c.jsonl", {"id": "1", "text": "x"}, {"id": "2", "text": "y"}, {"id": 1, "text": "z"}
-    )
+    path = write(tmp_path / "c.jsonl", {"id": "1", "text": "x"}, {"id": "2", "text": "y"}, {"id": 1, "text": "z"})
     assert error_of(path).startswith(f"{path}:3: id must be unique. Received: '1', as at {path}:1.")
 
 
@@ -233,9 +225,7 @@ def test_bad_file(tmp_path, name):
 
 def test_missing_file(tmp_path):
     path = tmp_path / "none.jsonl"
-    assert error_of(path).startswith(
-        f"{path}:1: the file must be readable. Received: No such file or directory"
-    )
+    assert error_of(path).startswith(f"{path}:1: the file must be readable. Received: No such file or directory")
 
 
 def test_directory(tmp_path):
@@ -260,9 +250,7 @@ def sentences(draw):
         entities.append(Entity(entity_id, start, draw(st.integers(start + 1, len(text))), draw(NAMES)))
     pairs = [(a, b) for a in ids for b in ids if a != b]
     relation = (
-        st.builds(lambda pair, type_: Relation(*pair, type_), st.sampled_from(pairs), NAMES)
-        if pairs
-        else st.nothing()
+        st.builds(lambda pair, type_: Relation(*pair, type_), st.sampled_from(pairs), NAMES) if pairs else st.nothing()
     )
     relations = draw(st.lists(relation, unique=True, max_size=3)) if pairs else []
     return Sentence(draw(st.text(CHARACTERS, max_size=5)), text, tuple(entities), tuple(relations))
@@ -344,9 +332,7 @@ def test_statistics():
 @pytest.mark.parametrize("n", [0, 1, 2, 7])
 def test_unrelated_pairs_are_the_candidate_pairs(n):
     sentence = Sentence("1", "x" * n, tuple(Entity(f"e{i}", i, i + 1, "T") for i in range(n)))
-    assert (
-        corpus.statistics([sentence])["unrelated_pairs"] == len(schema.candidate_pairs(n)) == math.comb(n, 2)
-    )
+    assert corpus.statistics([sentence])["unrelated_pairs"] == len(schema.candidate_pairs(n)) == math.comb(n, 2)
 
 
 def test_statistics_table():

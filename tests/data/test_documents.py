@@ -136,9 +136,7 @@ def test_standard_input(monkeypatch):
 
 def test_standard_input_that_is_not_utf8(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a\n\xb4\xed\n"), encoding="latin-1"))
-    assert error_of("-").startswith(
-        "<stdin>:2: the file must be UTF-8. Received: byte 0xb4 at byte 1 of the line"
-    )
+    assert error_of("-").startswith("<stdin>:2: the file must be UTF-8. Received: byte 0xb4 at byte 1 of the line")
 
 
 def test_text_stream():
@@ -150,9 +148,7 @@ def test_text_stream():
 
 def test_missing_file(tmp_path):
     path = tmp_path / "none.txt"
-    assert error_of(path).startswith(
-        f"{path}:1: the file must be readable. Received: No such file or directory"
-    )
+    assert error_of(path).startswith(f"{path}:1: the file must be readable. Received: No such file or directory")
 
 
 def test_directory(tmp_path):

@@ -78,18 +78,13 @@ def test_touching_entities_do_not_overlap(policy):
 
 def test_relations_of_dropped_entities_go():
     relations = [Relation("e0", "e1", "R"), Relation("e2", "e0", "R"), Relation("e1", "e2", "R")]
-    resolved = resolve_overlaps(
-        sentence_of((0, 4), (1, 2), (6, 8), relations=relations), OverlapPolicy.LONGEST
-    )
+    resolved = resolve_overlaps(sentence_of((0, 4), (1, 2), (6, 8), relations=relations), OverlapPolicy.LONGEST)
     assert resolved.sentence.relations == (relations[1],)
     assert resolved.dropped_relations == (relations[0], relations[2])
 
 
 def test_source_stays():
-    assert (
-        resolve_overlaps(sentence_of((0, 4), (1, 2)), OverlapPolicy.LONGEST).sentence.source
-        == "notes.jsonl:3"
-    )
+    assert resolve_overlaps(sentence_of((0, 4), (1, 2)), OverlapPolicy.LONGEST).sentence.source == "notes.jsonl:3"
 
 
 # ------------------------------------------------------------------------------------------------- properties

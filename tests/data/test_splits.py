@@ -29,9 +29,7 @@ def test_splits_keep_the_order_of_the_corpus(n, seed):
     assert all(numbers(split) == sorted(numbers(split)) for split in split_corpus(corpus_of(n), seed))
 
 
-@pytest.mark.parametrize(
-    ("n", "sizes"), [(3, (1, 1, 1)), (10, (8, 1, 1)), (29, (25, 2, 2)), (100, (80, 10, 10))]
-)
+@pytest.mark.parametrize(("n", "sizes"), [(3, (1, 1, 1)), (10, (8, 1, 1)), (29, (25, 2, 2)), (100, (80, 10, 10))])
 def test_sizes(n, sizes):
     assert tuple(map(len, split_corpus(corpus_of(n), 0))) == sizes
 
@@ -55,9 +53,7 @@ def test_a_seed_gives_this_split_for_ever():
 
 @pytest.mark.parametrize("n", [0, 1, 2])
 def test_too_few_sentences(n):
-    with pytest.raises(
-        StrtfError, match=f"must hold at least 3 sentences to be split. Received: {n}. Give files"
-    ):
+    with pytest.raises(StrtfError, match=f"must hold at least 3 sentences to be split. Received: {n}. Give files"):
         split_corpus(corpus_of(n), 0)
 
 

@@ -6,9 +6,9 @@ import tokenizers
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from strtf.config import Tokenization
 from strtf.errors import StrtfError
 from strtf.text.code_points import STAND_INS
-from strtf.config import Tokenization
 from strtf.text.tokenizer import make_tokenizer
 from strtf.text.vocabulary import SPECIAL_TOKENS, Vocabulary
 
@@ -24,8 +24,7 @@ both = pytest.mark.parametrize("tokenizer", [CHARACTER, WORDPIECE], ids=list(map
 
 # Emoji with joiners, combining marks, right-to-left letters, Hangul, full-width forms beside anything else.
 texts = st.text(
-    st.sampled_from(CHARACTERS + "AÉİß e\u0301\u200d👩🏽שלום한Ａ１“”‘’…–—\n\t\u3000\u2028\x00")
-    | st.characters()
+    st.sampled_from(CHARACTERS + "AÉİß e\u0301\u200d👩🏽שלום한Ａ１“”‘’…–—\n\t\u3000\u2028\x00") | st.characters()
 )
 
 

@@ -60,9 +60,7 @@ def test_overlap_is_between_half_and_whole(case):
 @given(cases())
 def test_windows_make_progress(case):
     found = windows(*case)
-    assert all(
-        a.first_token < b.first_token and a.last_token < b.last_token for a, b in itertools.pairwise(found)
-    )
+    assert all(a.first_token < b.first_token and a.last_token < b.last_token for a, b in itertools.pairwise(found))
 
 
 @settings(deadline=None, max_examples=200)
@@ -84,9 +82,7 @@ def test_windows_hold_what_they_own(case):
 @given(cases(), st.tuples(st.integers(0, 120), st.integers(1, 40)))
 def test_first_window_holding_equals_the_search(case, span):
     found, (first, last) = windows(*case), (span[0], sum(span))
-    holding = [
-        i for i, window in enumerate(found) if window.first_token <= first and last <= window.last_token
-    ]
+    holding = [i for i, window in enumerate(found) if window.first_token <= first and last <= window.last_token]
     assert first_window_holding(found, first, last) == (holding[0] if holding else None)
 
 
@@ -165,7 +161,5 @@ def test_next_window_begins_with_a_sentence_inside_the_overlap():
 
 @pytest.mark.parametrize("max_tokens, overlap", [(8, 8), (8, 9), (8, -1), (0, 0)])
 def test_overlap_must_be_below_the_window(max_tokens, overlap):
-    with pytest.raises(
-        StrtfError, match=f"overlap must be .* below the {max_tokens} tokens.*Received: {overlap}"
-    ):
+    with pytest.raises(StrtfError, match=f"overlap must be .* below the {max_tokens} tokens.*Received: {overlap}"):
         cover("胃胃", max_tokens, overlap)

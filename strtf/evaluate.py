@@ -1,0 +1,23 @@
+"""Score a run on a split: python -m strtf.evaluate --run_dir=runs/x --split=test [--json=FILE]"""
+
+from absl import flags
+
+from strtf.config import DataOptions, ModelOptions
+from strtf.flags import define_options, define_run_dir, given_options, run
+
+define_run_dir("A run of `python -m strtf.train`.")
+define_options(DataOptions, ModelOptions)
+flags.DEFINE_enum("split", "test", ["train", "dev", "test"], "Which split; files as in training unless given anew.")
+flags.DEFINE_string("json", None, "Also write the scores to this file.")
+
+
+def main() -> None:
+    from strtf.evaluation.run import evaluate_run
+    from strtf.run_dir import RunDir
+
+    FLAGS = flags.FLAGS
+    print(evaluate_run(RunDir(FLAGS.run_dir), FLAGS.split, given_options(), FLAGS.json))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,132 @@
+"""Scores of an extractor on annotated sentences; definitions in one place.
+
+- ner: (start, end, type).
+- rc_predicted ("strict"): (head span, head type, tail span, tail type, relation type), entities predicted.
+- rc_boundaries: the same without the types of the entities.
+- rc_gold: the strict tuples, entities given.
+- type_pair_rule, nearest_rule: the floor, on gold entities; see `rules.py`.
+
+Gold items that tags or windows cannot represent stay in the gold sets: they count as missed. "No relation" is never
+counted, and no negative is discarded.
+"""
+
+import collections
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+
+from strtf.data.overlaps import resolve_overlaps
+from strtf.evaluation.rules import NearestRule, TypePairRule
+from strtf.evaluation.scores import compare, compare_by, macro_f1
+from strtf.extraction.extractor import Extractor
+from strtf.models.base import Task
+from strtf.schema import Entity, Relation, Sentence, directed, text_order
+
+ROWS = {
+    "ner": "NER",
+    "rc_predicted": "RC, predicted entities",
+    "rc_boundaries": "RC, boundaries only",
+    "rc_gold": "RC, gold entities",
+    "type_pair_rule": "type-pair rule, gold entities",
+    "nearest_rule": "nearest rule, gold entities",
+}
+
+
+def evaluate(extractor: Extractor, sentences: Sequence[Sentence],
+             rules: tuple[TypePairRule, NearestRule] | None = None) -> dict:  # fmt: skip
+    """All scores of a split.
+
+    Returns:
+        {row of ROWS: {precision, recall, f1, gold, predicted, correct}, "per_type": {row: {type: the same}},
+        "macro_f1": {row: f1}, "not_representable": {cause: count}}, rows as far as the model has the tasks.
+    """
+    comparisons, lost = {}, collections.Counter()
+    gold_relations = [relation_tuples(s.entities, s.relations) for s in sentences]
+    if Task.NER in extractor.model.tasks:
+        found = extractor.extract([sentence.text for sentence in sentences])
+        gold = [entity_tuples(sentence.entities) for sentence in sentences]
+        comparisons["ner"] = gold, [entity_tuples(e.entities) for e in found], lambda item: item[2]
+        if Task.RC in extractor.model.tasks:
+            predicted = [relation_tuples(e.entities, e.relations) for e in found]
+            comparisons["rc_predicted"] = gold_relations, predicted, lambda item: item[-1]
+            loose = [[{(i[0], i[2], i[4]) for i in items} for items in side] for side in (gold_relations, predicted)]
+            comparisons["rc_boundaries"] = *loose, lambda item: item[-1]
+    if Task.RC in extractor.model.tasks:
+        comparisons["rc_gold"] = (
+            gold_relations,
+            _with_gold_entities(extractor, sentences, lost),
+            lambda i: i[-1],
+        )
+    for name, rule in zip(("type_pair_rule", "nearest_rule"), rules or (), strict=False):
+        comparisons[name] = gold_relations, [_rule_tuples(rule, s) for s in sentences], lambda item: item[-1]
+    per_type = {name: compare_by(*parts) for name, parts in comparisons.items()}
+    result = {name: compare(gold, predicted).to_json() for name, (gold, predicted, _) in comparisons.items()}
+    return result | {
+        "per_type": {n: {t: s.to_json() for t, s in scores.items()} for n, scores in per_type.items()},
+        "macro_f1": {name: macro_f1(scores) for name, scores in per_type.items()},
+        "not_representable": {cause: count for cause, count in sorted(lost.items()) if count},
+    }
+
+
+def entity_tuples(entities: Iterable[Entity]) -> set[tuple]:
+    return {(entity.start, entity.end, entity.type) for entity in entities}
+
+
+def relation_tuples(entities: Iterable[Entity], relations: Iterable[Relation]) -> set[tuple]:
+    """Strict tuples: (head span, head type, tail span, tail type, relation type)."""
+    by_id = {entity.id: entity for entity in entities}
+    pairs = ((by_id[r.head], by_id[r.tail], r.type) for r in relations)
+    return {(head.span, head.type, tail.span, tail.type, name) for head, tail, name in pairs}
+
+
+def _with_gold_entities(extractor: Extractor, sentences: Sequence[Sentence], lost: collections.Counter) -> list[set]:
+    featurizer, kept = extractor.featurizer, []
+    for sentence in sentences:
+        featurizer.examples(sentence, lost)  # counts what cannot be represented
+        flat = resolve_overlaps(sentence, featurizer.overlaps).sentence
+        kept.append(featurizer.representable(flat, collections.Counter())[1])
+    given = [[(first, last, entity.type) for entity, first, last in spans] for spans in kept]
+    found = extractor.relate([sentence.text for sentence in sentences], given)
+    classes = featurizer.schema.relation_classes
+    return [
+        {_strict(spans[i][0], spans[j][0], classes[label - 1]) for i, j, label, _ in related}
+        for spans, related in zip(kept, found, strict=True)
+    ]
+
+
+def _rule_tuples(rule, sentence: Sentence) -> set[tuple]:
+    ordered = text_order(sentence.entities)
+    return {_strict(ordered[i], ordered[j], relation_class) for i, j, relation_class in rule.predict(sentence)}
+
+
+def _strict(first: Entity, second: Entity, relation_class) -> tuple:
+    head, tail = directed(first, second, relation_class.direction)
+    return head.span, head.type, tail.span, tail.type, relation_class.type
+
+
+def score_table(scores: dict, title: str) -> str:
+    """Precision, recall and F1 in percent, one row per score, then per type."""
+    rows = [(label, scores[name]) for name, label in ROWS.items() if name in scores]
+    text = f"{title}\n{_percent(rows)}"
+    for name in ("ner", "rc_predicted" if "rc_predicted" in scores else "rc_gold"):
+        if name in scores:
+            types = [(f"  {kind}", score) for kind, score in scores["per_type"][name].items()]
+            macro = f"macro F1 {100 * scores['macro_f1'][name]:.2f}"
+            text += f"\n\n{ROWS[name]}, by type ({macro})\n{_percent(types)}"
+    if scores["not_representable"]:
+        items = ", ".join(f"{count} {cause}" for cause, count in scores["not_representable"].items())
+        text += f"\n\nNot representable, counted as missed: {items}"
+    return text
+
+
+def _percent(rows: Sequence[tuple[str, dict]]) -> str:
+    columns = ("precision", "recall", "f1")
+    table = pd.DataFrame(
+        [
+            [100 * score[c] for c in columns] + [score["gold"], score["predicted"], score["correct"]]
+            for _, score in rows
+        ],
+        index=[label for label, _ in rows],
+        columns=["P", "R", "F1", "gold", "predicted", "correct"],
+    )
+    return table.to_string(float_format="{:.2f}".format)

@@ -1,0 +1,29 @@
+"""Compiling a method of a model for whichever backend Keras runs on. The one switch of this room."""
+
+import keras
+
+
+def compiled(function):
+    """`function` of nested dicts of arrays, compiled; on TensorFlow one trace serves all sizes."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.jit(function)
+    return _TensorFlowFunction(function)
+
+
+class _TensorFlowFunction:
+    """A `tf.function` whose signature, all sizes free, comes from the first call's names, ranks and dtypes."""
+
+    def __init__(self, function):
+        self._python_function = function
+        self._function = None
+
+    def __call__(self, *arguments):
+        import tensorflow as tf
+
+        arguments = tf.nest.map_structure(tf.convert_to_tensor, arguments)
+        if self._function is None:
+            signature = tf.nest.map_structure(lambda x: tf.TensorSpec([None] * len(x.shape), x.dtype), list(arguments))
+            self._function = tf.function(self._python_function, input_signature=signature, autograph=False)
+        return self._function(*arguments)

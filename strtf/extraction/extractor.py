@@ -1,0 +1,238 @@
+"""From texts to entities and relations: windows, tags, spans, pairs, classes.
+
+Evaluation, prediction and export rest on this file. The relations of a text that fits one window are scored from the
+states its tags came from; texts of several windows are first tagged, merged, and then scored window by window.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from strtf.data.batches import Batch, exact_size, length_batches, pad_sentences
+from strtf.data.features import Featurizer, TokenizedText, entity_of
+from strtf.data.pairs import pack_pairs, pair_sizes
+from strtf.extraction.chunks import pair_chunks
+from strtf.extraction.compiled import compiled
+from strtf.models.base import ExtractionModel, Task
+from strtf.schema import Entity, Relation, directed
+from strtf.text.windows import Window, first_window_holding, owner_bounds
+
+PADDED_TOKENS = 4096  # of a batch of sentences
+
+
+@dataclasses.dataclass(frozen=True)
+class Extraction:
+    """What was found in one text; entities in text order.
+
+    Attributes:
+        entity_probabilities: marginal probability of each span under the CRF.
+        relation_probabilities: softmax probability of each relation's class.
+    """
+
+    entities: tuple[Entity, ...]
+    entity_probabilities: tuple[float, ...]
+    relations: tuple[Relation, ...] = ()
+    relation_probabilities: tuple[float, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Item:
+    """One window of one document."""
+
+    document: int
+    window: Window
+    ids: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Span:
+    """A typed span in document tokens."""
+
+    first: int
+    last: int
+    type: str
+    probability: float
+
+
+class Extractor:
+    """Extracts with a trained model.
+
+    Args:
+        model: the model.
+        featurizer: the run's tokenizer, tags, windows and pair filter.
+        options: `ModelOptions` of the run.
+        no_relation_shift: added to the "No relation" logit, see `PriorCorrection`.
+    """
+
+    def __init__(self, model: ExtractionModel, featurizer: Featurizer, options, no_relation_shift: float = 0.0):
+        self.model = model
+        self.featurizer = featurizer
+        self.options = options
+        self.no_relation_shift = no_relation_shift
+        self._encode = compiled(model.encode)
+        if Task.NER in model.tasks:
+            self._tag = compiled(model.tag)
+            self._span_log_probabilities = compiled(model.span_log_probabilities)
+        if Task.RC in model.tasks:
+            self._classify = compiled(model.classify_pairs)
+
+    def extract(self, texts: Sequence[str]) -> list[Extraction]:
+        """Entities, and relations where the model has both tasks."""
+        self.model.require(Task.NER)
+        documents = [self.featurizer.tokenize(text) for text in texts]
+        owned = [dict(zip(d.windows, owner_bounds(d.windows), strict=True)) for d in documents]
+        spans: list[list[_Span]] = [[] for _ in texts]
+        related: list[list[tuple]] = [[] for _ in texts]
+        for items, batch, states in self._encoded(self._items(documents)):
+            found = self._spans(items, batch, states)
+            for item, spans_of_item in zip(items, found, strict=True):
+                first, last = owned[item.document][item.window]
+                spans[item.document] += [span for span in spans_of_item if first <= span.first < last]
+            alone = [len(documents[item.document].windows) == 1 for item in items]
+            if Task.RC in self.model.tasks and any(alone):
+                found = [s if is_alone else [] for s, is_alone in zip(found, alone, strict=True)]
+                self._relate(items, found, batch, states, related)
+        spans = [_without_overlaps(s) for s in spans]
+        if Task.RC in self.model.tasks:
+            long = [i for i, document in enumerate(documents) if len(document.windows) > 1]
+            self._relate_windows(documents, spans, long, related)
+        return [self._result(*parts) for parts in zip(documents, spans, related, strict=True)]
+
+    def relate(self, texts: Sequence[str], entities: Sequence[Sequence[tuple[int, int, str]]]) -> list[list[tuple]]:
+        """Relations between given entities.
+
+        Args:
+            entities: for each text (first token, last token exclusive, type) in text order, see
+                `Featurizer.representable`.
+
+        Returns:
+            for each text, (i, j, class index, probability) of the pairs that are related.
+        """
+        self.model.require(Task.RC)
+        documents = [self.featurizer.tokenize(text) for text in texts]
+        spans = [[_Span(first, last, t, 1.0) for first, last, t in given] for given in entities]
+        related: list[list[tuple]] = [[] for _ in texts]
+        self._relate_windows(documents, spans, range(len(documents)), related)
+        return related
+
+    # ------------------------------------------------------------------ tagging
+    def _items(self, documents: Sequence[TokenizedText]) -> list[_Item]:
+        return [
+            _Item(number, window, self.featurizer.window_ids(document, window))
+            for number, document in enumerate(documents)
+            for window in document.windows
+        ]
+
+    def _encoded(self, items: Sequence[_Item]):
+        """(items, batch, states) of batches of like length."""
+        for chosen in length_batches([len(item.ids) for item in items], PADDED_TOKENS):
+            members = [items[i] for i in chosen]
+            batch = pad_sentences([item.ids for item in members], exact_size)
+            yield members, batch, self._encode(batch)
+
+    def _spans(self, items: Sequence[_Item], batch: Batch, states) -> list[list[_Span]]:
+        """The spans of each window, in document tokens, with probabilities."""
+        tags, emissions = self._tag(batch, states)
+        tags = np.asarray(tags)
+        scheme = self.featurizer.scheme
+        found = [scheme.decode(row[1 : len(item.ids) - 1]) for row, item in zip(tags, items, strict=True)]
+        flat = [(row, first + 1, last + 1, *scheme.span_tags(t)) for row, s in enumerate(found) for first, last, t in s]
+        columns = np.array(flat or [(0, 1, 1, 0, 0, 0, 0)], np.int32).T
+        names = ("sentence", "start", "end", "begin", "inside", "last", "single")
+        log_p = self._span_log_probabilities(batch, emissions, dict(zip(names, columns, strict=True)))
+        probability = iter(np.exp(np.asarray(log_p)).tolist())
+        return [
+            [
+                _Span(
+                    item.window.first_token + first,
+                    item.window.first_token + last,
+                    entity_type,
+                    next(probability),
+                )
+                for first, last, entity_type in spans
+            ]
+            for item, spans in zip(items, found, strict=True)
+        ]
+
+    # ------------------------------------------------------------------ relations
+    def _relate_windows(self, documents, spans, chosen, related) -> None:
+        """Scores the pairs of the chosen documents, each in the first window that holds it."""
+        items, found = [], []
+        for number in chosen:
+            document = documents[number]
+            pairs = self.featurizer.pairs([span.type for span in spans[number]])
+            holding = {}
+            for i, j in pairs.tolist():
+                first, last = spans[number][i].first, max(spans[number][i].last, spans[number][j].last)
+                window = first_window_holding(document.windows, first, last)
+                if window is not None:
+                    holding.setdefault(window, []).append((i, j))
+            for window, held in holding.items():
+                bounds = document.windows[window]
+                items.append(_Item(number, bounds, self.featurizer.window_ids(document, bounds)))
+                found.append((spans[number], held))
+        order = {id(item): pairs for item, pairs in zip(items, found, strict=True)}
+        for members, batch, states in self._encoded(items):
+            self._score(members, [order[id(item)] for item in members], batch, states, related)
+
+    def _relate(self, items, found, batch, states, related) -> None:
+        """Scores all pairs of each window's own spans."""
+        pairs = [(spans, self.featurizer.pairs([s.type for s in spans]).tolist()) for spans in found]
+        self._score(items, pairs, batch, states, related)
+
+    def _score(self, items, spans_and_pairs, batch: Batch, states, related) -> None:
+        """Appends (i, j, class, probability) of related pairs to `related[document]`."""
+        owners, rows, spans = [], [], []
+        for row, (item, (found, pairs)) in enumerate(zip(items, spans_and_pairs, strict=True)):
+            shift = 1 - item.window.first_token
+            for i, j in pairs:
+                owners.append((item.document, i, j))
+                rows.append(row)
+                spans.append((found[i].first, found[i].last, found[j].first, found[j].last))
+                spans[-1] = tuple(position + shift for position in spans[-1])
+        if not owners:
+            return
+        rows, spans = np.array(rows, np.int32), np.array(spans, np.int32)
+        length, config = batch["token_ids"].shape[1], self.model.encoder.config
+        for chunk in pair_chunks(pair_sizes(spans), length, config, self.options):
+            packed = pack_pairs(rows[chunk], spans[chunk], exact_size)
+            logits = np.array(self._classify(batch | packed, states))[: len(chunk)]
+            classes, probabilities = self._decide(logits)
+            for index, label, probability in zip(chunk, classes, probabilities, strict=True):
+                if label:
+                    document, i, j = owners[index]
+                    related[document].append((i, j, int(label), float(probability)))
+
+    def _decide(self, logits: np.ndarray):
+        """Best class and its probability: [p, S] -> [p], [p]."""
+        logits[:, 0] += self.no_relation_shift
+        shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+        probabilities = shifted / shifted.sum(axis=1, keepdims=True)
+        return probabilities.argmax(axis=1), probabilities.max(axis=1)
+
+    def _result(self, document: TokenizedText, spans: Sequence[_Span], related) -> Extraction:
+        entities = [
+            entity_of(document.encoding, span.first, span.last, span.type, number)
+            for number, span in enumerate(spans, start=1)
+        ]
+        relations = []
+        for i, j, label, _ in sorted(related):
+            relation_class = self.featurizer.schema.relation_classes[label - 1]
+            head, tail = directed(entities[i], entities[j], relation_class.direction)
+            relations.append(Relation(head.id, tail.id, relation_class.type))
+        return Extraction(
+            tuple(entities),
+            tuple(span.probability for span in spans),
+            tuple(relations),
+            tuple(probability for *_, probability in sorted(related)),
+        )
+
+
+def _without_overlaps(spans: Sequence[_Span]) -> list[_Span]:
+    """Spans in text order; of two that overlap where windows meet, the first stays."""
+    kept: list[_Span] = []
+    for span in sorted(spans, key=lambda s: (s.first, s.last)):
+        if not kept or span.first >= kept[-1].last:
+            kept.append(span)
+    return kept

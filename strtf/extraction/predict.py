@@ -1,0 +1,73 @@
+"""Documents in, JSON Lines out: what `python -m strtf.predict` does.
+
+The output is the native corpus format with probabilities, so it can be read back as a corpus.
+"""
+
+import contextlib
+import itertools
+import json
+import pathlib
+import sys
+from collections.abc import Iterator
+from typing import TextIO
+
+from strtf.data.documents import Document, read_documents
+from strtf.extraction.extractor import Extraction, Extractor
+from strtf.extraction.load import load_extractor
+from strtf.progress import progress
+from strtf.run_dir import RunDir, replacing
+
+DOCUMENTS_AT_ONCE = 256  # enough to sort by length, few enough to stream
+
+
+def predict_run(run_dir: RunDir, source: str, target: str, given: dict[str, dict]) -> None:
+    """Extracts from every document of `source` ("-": standard input) to `target` ("-": standard output).
+
+    A file appears under its name only when it is complete.
+    """
+    experiment = run_dir.require().read_experiment().override(given)
+    extractor, _ = load_extractor(run_dir, experiment)
+    with _output(target) as output, progress(None, "predict", "doc") as bar:
+        documents = read_documents(source)
+        while chunk := list(itertools.islice(documents, DOCUMENTS_AT_ONCE)):
+            for line in predict_lines(extractor, chunk):
+                output.write(line)
+            bar.update(len(chunk))
+
+
+def predict_lines(extractor: Extractor, documents: list[Document]) -> Iterator[str]:
+    """One line of JSON per document, in order."""
+    extractions = extractor.extract([document.text for document in documents])
+    for document, extraction in zip(documents, extractions, strict=True):
+        yield json.dumps(extraction_record(document, extraction), ensure_ascii=False) + "\n"
+
+
+def extraction_record(document: Document, extraction: Extraction) -> dict:
+    """An extraction in the native format; probabilities rounded to 4 digits."""
+    entities = [
+        {
+            "id": entity.id,
+            "start": entity.start,
+            "end": entity.end,
+            "type": entity.type,
+            "text": document.text[entity.start : entity.end],
+            "probability": round(probability, 4),
+        }
+        for entity, probability in zip(extraction.entities, extraction.entity_probabilities, strict=True)
+    ]
+    relations = [
+        {"head": relation.head, "tail": relation.tail, "type": relation.type, "probability": round(probability, 4)}
+        for relation, probability in zip(extraction.relations, extraction.relation_probabilities, strict=True)
+    ]
+    return {"id": document.id, "text": document.text, "entities": entities, "relations": relations}
+
+
+@contextlib.contextmanager
+def _output(target: str) -> Iterator[TextIO]:
+    if target == "-":
+        sys.stdout.reconfigure(encoding="utf-8")
+        yield sys.stdout
+        sys.stdout.flush()
+        return
+    with replacing(pathlib.Path(target)) as partial, open(partial, "w", encoding="utf-8", newline="\n") as file:
+        yield file

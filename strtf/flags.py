@@ -1,0 +1,81 @@
+"""Command line flags from the fields of `config.py`, and the frame around every entry."""
+
+import enum
+import os
+import sys
+from collections.abc import Callable
+
+from absl import app, flags
+
+from strtf.config import DataOptions, Experiment, ModelOptions, Options, TrainingOptions, from_values, option_fields
+from strtf.errors import StrtfError
+
+GROUPS = {"data": DataOptions, "model": ModelOptions, "training": TrainingOptions}
+
+
+def define_options(*groups: type[Options]) -> None:
+    """One flag per field; defaults, bounds and help come from the field."""
+    for group in groups:
+        for field in option_fields(group):
+            _define(field, group.__module__)
+
+
+def define_run_dir(help: str) -> None:
+    flags.DEFINE_string("run_dir", None, help, required=True)
+
+
+def experiment_from_flags() -> Experiment:
+    """The experiment that all flags together describe."""
+    return Experiment(**{name: _options(group) for name, group in GROUPS.items()})
+
+
+def given_options() -> dict[str, dict]:
+    """The options named on the command line or in a flag file, by group: what a user wants other than the run's."""
+    return {
+        name: {
+            field.name: flags.FLAGS[field.name].value
+            for field in option_fields(group)
+            if field.name in flags.FLAGS and flags.FLAGS[field.name].present
+        }
+        for name, group in GROUPS.items()
+    }
+
+
+def run(main: Callable[[], None]) -> None:
+    """Parses flags and calls `main`; a StrtfError is one line on standard error and exit code 1."""
+    app.run(lambda _: _guarded(main))
+
+
+def _guarded(main: Callable[[], None]) -> None:
+    try:
+        main()
+    except StrtfError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _options(group: type[Options]) -> Options:
+    return from_values(group, {field.name: flags.FLAGS[field.name].value for field in option_fields(group)})
+
+
+def _define(field, module: str) -> None:
+    default, text, meta = field.default, field.metadata["help"], field.metadata
+    if isinstance(default, enum.StrEnum):
+        flags.DEFINE_enum(field.name, default.value, [c.value for c in type(default)], text, module_name=module)
+    elif isinstance(default, bool):
+        flags.DEFINE_boolean(field.name, default, text, module_name=module)
+    elif isinstance(default, int):
+        flags.DEFINE_integer(
+            field.name, default, text, lower_bound=meta["low"], upper_bound=meta["high"], module_name=module
+        )
+    elif isinstance(default, float):
+        flags.DEFINE_float(
+            field.name, default, text, lower_bound=meta["low"], upper_bound=meta["high"], module_name=module
+        )
+    else:
+        flags.DEFINE_string(field.name, default, text, module_name=module)

@@ -1,0 +1,69 @@
+"""What every model of this package can be asked for."""
+
+import enum
+
+import keras
+from keras import ops
+
+from strtf.config import Tasks
+from strtf.errors import StrtfError
+
+
+class Task(enum.StrEnum):
+    NER = "ner"
+    RC = "rc"
+
+
+TASKS_OF = {Tasks.JOINT: (Task.NER, Task.RC), Tasks.NER: (Task.NER,), Tasks.RC: (Task.RC,)}
+
+
+class ExtractionModel(keras.Model):
+    """The contract: `task_losses` to train; `encode`, `tag`, `classify_pairs` to extract.
+
+    A batch is a dict of arrays, see `data/batches.py`: `token_ids` [B, T] and `lengths` [B] always, tags, pairs and
+    weights as far as a method needs them. `encode` is separate so that pairs, which are known only once tags are
+    decoded, need not encode the sentence again.
+
+    Args:
+        tasks: which of NER and RC the model has.
+    """
+
+    def __init__(self, tasks: tuple[Task, ...], **kwargs):
+        super().__init__(**kwargs)
+        self.tasks = tuple(tasks)
+
+    def task_losses(self, batch, training=False) -> dict[Task, object]:
+        """Scalar float32 loss of each task: L_ner, mean over sentences; L_rc, mean over pairs."""
+        raise NotImplementedError
+
+    def encode(self, batch) -> dict[str, object]:
+        """Whatever `tag` and `classify_pairs` share for the sentences of a batch."""
+        raise NotImplementedError
+
+    def tag(self, batch, states):
+        """Viterbi tags [B, T] int32 of all tokens ([CLS] is outside) and emissions [B, T-1, C] float32."""
+        raise NotImplementedError
+
+    def classify_pairs(self, batch, states):
+        """Logits [P, S] of the relation classes; class 0 is "No relation"."""
+        raise NotImplementedError
+
+    def require(self, task: Task) -> None:
+        """Raises StrtfError where the model was not trained for a task."""
+        if task not in self.tasks:
+            raise StrtfError(
+                f"The task must be among those of the model: {', '.join(self.tasks)}. Received: {task}. "
+                "Train with --tasks=joint to have both."
+            )
+
+
+def weighted_mean(values, weights):
+    """Mean of values [N] under weights [N]; 0 where all weights are 0."""
+    weights = ops.cast(weights, values.dtype)
+    return ops.sum(values * weights) / ops.maximum(ops.sum(weights), 1e-6)
+
+
+def relation_loss(logits, batch):
+    """L_rc, Eq. (17): weighted mean cross-entropy over the pairs of a batch."""
+    losses = keras.losses.sparse_categorical_crossentropy(batch["labels"], logits, from_logits=True)
+    return weighted_mean(losses, batch["pair_weights"])

@@ -1,0 +1,75 @@
+"""Models from an experiment, and their variables as named arrays."""
+
+import keras
+import numpy as np
+
+from strtf.config import Experiment
+from strtf.errors import StrtfError
+from strtf.layers.str_encoder import EncoderConfig
+from strtf.models.focused_attention import FocusedAttention
+from strtf.schema import Schema
+from strtf.text.bieos import TagScheme
+
+
+def build_model(experiment: Experiment, config: EncoderConfig, schema: Schema) -> FocusedAttention:
+    """The experiment's model with fresh weights.
+
+    Raises:
+        StrtfError: K > N, windows longer than the encoder's positions.
+    """
+    options = experiment.model
+    if options.num_task_blocks > config.num_blocks:
+        raise StrtfError(
+            f"--num_task_blocks (K) must be at most {config.num_blocks}, the blocks of the encoder. "
+            f"Received: {options.num_task_blocks}."
+        )
+    if options.max_tokens > config.max_positions:
+        raise StrtfError(
+            f"--max_tokens must be at most {config.max_positions}, the positions of the encoder. "
+            f"Received: {options.max_tokens}."
+        )
+    return FocusedAttention(
+        config,
+        options,
+        TagScheme(schema.entity_types),
+        schema.num_classes,
+        dtype=experiment.training.precision.value,
+        name="focused_attention",
+    )
+
+
+def named_values(variables) -> dict[str, np.ndarray]:
+    """Variables as arrays by path; a path that occurs again gets a number."""
+    return {name: keras.ops.convert_to_numpy(variable) for name, variable in _named(variables).items()}
+
+
+def assign_named(variables, values: dict[str, np.ndarray], source: str) -> None:
+    """Sets every variable from `values`; nothing is assigned unless all names and shapes agree.
+
+    Raises:
+        StrtfError: lists the names that are missing, unexpected or of another shape.
+    """
+    named = _named(variables)
+    complaints = [f"{name} missing" for name in named.keys() - values.keys()]
+    complaints += [f"{name} unexpected" for name in values.keys() - named.keys()]
+    complaints += [
+        f"{name} has shape {values[name].shape}, not {tuple(variable.shape)}"
+        for name, variable in named.items()
+        if name in values and values[name].shape != tuple(variable.shape)
+    ]
+    if complaints:
+        shown = "; ".join(sorted(complaints)[:8]) + (f"; and {len(complaints) - 8} more" if len(complaints) > 8 else "")
+        raise StrtfError(f"{source} must fit the run's config. Received: {shown}. Use the config it was saved with.")
+    for name, variable in named.items():
+        variable.assign(values[name])
+
+
+def _named(variables) -> dict:
+    named = {}
+    for variable in variables:
+        name, number = variable.path, 1
+        while name in named:
+            number += 1
+            name = f"{variable.path}#{number}"
+        named[name] = variable
+    return named

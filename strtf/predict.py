@@ -1,0 +1,22 @@
+"""Extract from new documents: python -m strtf.predict --run_dir=runs/x --input=FILE|- --output=FILE|-"""
+
+from absl import flags
+
+from strtf.config import ModelOptions
+from strtf.flags import define_options, define_run_dir, given_options, run
+
+define_run_dir("A run of `python -m strtf.train`.")
+define_options(ModelOptions)
+flags.DEFINE_string("input", "-", "Plain text, one document a line, or JSON Lines with 'text'; - is standard input.")
+flags.DEFINE_string("output", "-", "JSON Lines with entities and relations; - is standard output.")
+
+
+def main() -> None:
+    from strtf.extraction.predict import predict_run
+    from strtf.run_dir import RunDir
+
+    predict_run(RunDir(flags.FLAGS.run_dir), flags.FLAGS.input, flags.FLAGS.output, given_options())
+
+
+if __name__ == "__main__":
+    run(main)

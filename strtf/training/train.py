@@ -1,0 +1,125 @@
+"""One training run from options to weights: what `python -m strtf.train` does."""
+
+import collections
+import json
+import logging
+
+import keras
+
+from strtf.config import Experiment, Tasks
+from strtf.data.batches import TrainingBatches, bucket_size, exact_size
+from strtf.data.load import load_training_splits
+from strtf.errors import StrtfError
+from strtf.evaluation.rules import TypePairRule
+from strtf.extraction.load import make_extractor, make_featurizer
+from strtf.models.build import build_model
+from strtf.pretrained.load import assign_weights, open_pretrained
+from strtf.run_dir import RunDir, read_json, write_json
+from strtf.schema import Schema
+from strtf.training.loop import Trainer
+from strtf.training.optimizer import make_optimizer
+from strtf.training.state import TrainingState
+from strtf.training.step import TensorFlowStep
+
+_LOG = logging.getLogger(__name__)
+
+
+def train(experiment: Experiment, run_dir: RunDir, resume: bool = False) -> TrainingState:
+    """Trains, or goes on training.
+
+    Everything that can be wrong with options, data and encoder is found before the run directory is made.
+
+    Raises:
+        StrtfError: bad options, data or checkpoint; a run directory of another experiment.
+    """
+    _check_run_dir(experiment, run_dir, resume)
+    make_deterministic(experiment.training.seed)
+    train_split, dev_split = load_training_splits(experiment.data)
+    schema = _schema(experiment, train_split)
+    schema.check(train_split)
+    schema.check(dev_split)
+    _check_schema(schema, experiment)
+    pretrained = open_pretrained(experiment.model.encoder)
+    _warn_about_case(experiment, pretrained)
+    model = build_model(experiment, pretrained.config, schema)
+    assign_weights(model.encoder, pretrained.weights)
+    featurizer = make_featurizer(experiment, schema, pretrained.vocabulary)
+    examples, lost = featurizer.corpus(train_split)
+    _report(train_split, dev_split, examples, schema, lost)
+    round_up = bucket_size if experiment.training.jit_compile else exact_size
+    batches = TrainingBatches(examples, experiment.training, round_up)
+    optimizer = make_optimizer(experiment.training, batches.steps_per_epoch * experiment.training.epochs, model)
+    step = TensorFlowStep(model, optimizer, experiment.training)
+    extractor = make_extractor(experiment, model, featurizer)
+    trainer = Trainer(experiment, run_dir, extractor, step, optimizer, batches, dev_split)
+    if resume and run_dir.checkpoint.exists():
+        trainer.restore()
+        print(f"Resuming after epoch {trainer.state.epoch}, step {trainer.state.step_in_epoch}.", flush=True)
+    else:
+        _create(run_dir, experiment, schema, pretrained, train_split)
+    return trainer.fit()
+
+
+def make_deterministic(seed: int) -> None:
+    """Seeds Python, numpy and Keras, and makes TensorFlow's operators repeat to the bit."""
+    keras.utils.set_random_seed(seed)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+
+
+def _check_run_dir(experiment: Experiment, run_dir: RunDir, resume: bool) -> None:
+    if not run_dir.exists():
+        if run_dir.path.exists() and (not run_dir.path.is_dir() or any(run_dir.path.iterdir())):
+            raise StrtfError(f"--run_dir must be new, empty or a run of this program. Received: {run_dir.path}.")
+        return
+    if not resume:
+        raise StrtfError(
+            f"--run_dir must be new. Received: {run_dir.path}, which holds a run. "
+            "Continue it with --resume, or name another directory."
+        )
+    differences = run_dir.read_experiment().differences(experiment)
+    if differences:
+        raise StrtfError(
+            f"--run_dir must hold the same experiment to resume it. Received: {run_dir.path}, whose options differ "
+            f"(run against flags): {'; '.join(differences)}. Use the run's flags, or another directory."
+        )
+
+
+def _schema(experiment: Experiment, train_split) -> Schema:
+    given = experiment.data.schema
+    return Schema.from_json(read_json(given)) if given else Schema.from_sentences(train_split)
+
+
+def _check_schema(schema: Schema, experiment: Experiment) -> None:
+    if not schema.entity_types:
+        raise StrtfError("--train_data must annotate entities. Received: a corpus without any.")
+    if not schema.relation_classes and experiment.model.tasks is not Tasks.NER:
+        raise StrtfError("--train_data must annotate relations. Received: a corpus without any. Use --tasks=ner.")
+
+
+def _warn_about_case(experiment: Experiment, pretrained) -> None:
+    if pretrained.lowercase is not None and pretrained.lowercase != experiment.model.lowercase:
+        wanted = "--lowercase" if pretrained.lowercase else "--nolowercase"
+        _LOG.warning("The encoder was trained with %s; the run uses the other.", wanted)
+
+
+def _report(train_split, dev_split, examples, schema: Schema, lost: collections.Counter) -> None:
+    print(
+        f"{len(train_split)} training and {len(dev_split)} development sentences, {len(examples)} windows; "
+        f"{len(schema.entity_types)} entity types, {len(schema.relation_classes)} relation classes",
+        flush=True,
+    )
+    items = ", ".join(f"{count} {cause}" for cause, count in sorted(lost.items()) if count)
+    if items:
+        print(f"Not representable in training: {items}", flush=True)
+
+
+def _create(run_dir: RunDir, experiment: Experiment, schema: Schema, pretrained, train_split) -> None:
+    run_dir.path.mkdir(parents=True, exist_ok=True)
+    write_json(run_dir.schema, schema.to_json())
+    write_json(run_dir.encoder, pretrained.config.to_json())
+    write_json(run_dir.rules, TypePairRule.fit(train_split).to_json())
+    pretrained.vocabulary.save(run_dir.vocabulary)
+    write_json(run_dir.config, json.loads(json.dumps(experiment.to_json())))  # last: its presence marks a run
