@@ -22,6 +22,13 @@ class RcCompute(enum.StrEnum):
     DENSE = "dense"
 
 
+class RcFeatures(enum.StrEnum):
+    """What the pair classifier reads after the last block."""
+
+    CLS = "cls"
+    CLS_AND_ENTITIES = "cls_and_entities"
+
+
 class Tasks(enum.StrEnum):
     JOINT = "joint"
     NER = "ner"
@@ -132,6 +139,10 @@ class ModelOptions(Options):
         "exact_rows computes only what reaches [CLS]; dense is the reference: same numbers, many times the time.",
         operational=True,
     )
+    rc_features: RcFeatures = option(
+        RcFeatures.CLS,
+        "Input of the pair classifier: [CLS] (the paper), or [CLS] and the mean rows of both entities (Eq. (14) only).",
+    )
     rc_memory_mb: int = option(
         512,
         "Extraction scores pairs in chunks whose activations fit about so many MiB.",
@@ -195,6 +206,11 @@ class Experiment:
             object.__setattr__(self, "training", dataclasses.replace(self.training, select_by=SelectBy.NER))
         if self.training.select_by is not SelectBy.RC_GOLD and self.model.tasks is Tasks.RC:
             object.__setattr__(self, "training", dataclasses.replace(self.training, select_by=SelectBy.RC_GOLD))
+        if self.model.rc_features is RcFeatures.CLS_AND_ENTITIES and self.model.rc_mask is RcMask.CLS_FOCUSED:
+            raise StrtfError(
+                "--rc_features=cls_and_entities must go with --rc_mask=pair_focused: under Eq. (13) the entities' rows "
+                "read the whole sentence in the last block. Received: cls_focused."
+            )
         if self.model.num_task_blocks == 0 and self.model.tasks is not Tasks.NER:
             raise StrtfError(
                 "num_task_blocks must be at least 1 where relations are trained: with K = 0 no block is focused, "
@@ -235,7 +251,16 @@ class Experiment:
 
 
 # A trained run's weights fit these values alone.
-_FIXED_BY_TRAINING = {"encoder", "tasks", "num_task_blocks", "rc_mask", "tokenization", "lowercase", "schema"}
+_FIXED_BY_TRAINING = {
+    "encoder",
+    "tasks",
+    "num_task_blocks",
+    "rc_mask",
+    "rc_features",
+    "tokenization",
+    "lowercase",
+    "schema",
+}
 
 
 def option_fields(group: type[Options]) -> Iterator[dataclasses.Field]:
@@ -262,7 +287,8 @@ def _typed(field: dataclasses.Field, value):
 
 def _check_bounds(field: dataclasses.Field, value) -> None:
     low, high = field.metadata["low"], field.metadata["high"]
-    if (low is not None and value < low) or (high is not None and value > high):
+    # negated, so that NaN is out of bounds too
+    if (low is not None and not value >= low) or (high is not None and not value <= high):
         rule = f"at least {low}" if high is None else f"between {low} and {high}"
         raise StrtfError(f"--{field.name} must be {rule}. Received: {value}.")
 

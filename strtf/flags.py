@@ -9,6 +9,7 @@ from absl import app, flags
 
 from strtf.config import DataOptions, Experiment, ModelOptions, Options, TrainingOptions, from_values, option_fields
 from strtf.errors import StrtfError
+from strtf.quiet import start_backend
 
 GROUPS = {"data": DataOptions, "model": ModelOptions, "training": TrainingOptions}
 
@@ -48,6 +49,7 @@ def run(main: Callable[[], None]) -> None:
 
 def _guarded(main: Callable[[], None]) -> None:
     try:
+        start_backend()
         main()
     except StrtfError as error:
         sys.exit(f"error: {error}")

@@ -9,13 +9,15 @@ define_run_dir("A run of `python -m strtf.train`.")
 define_options(ModelOptions)
 flags.DEFINE_string("input", "-", "Plain text, one document a line, or JSON Lines with 'text'; - is standard input.")
 flags.DEFINE_string("output", "-", "JSON Lines with entities and relations; - is standard output.")
+flags.DEFINE_enum("format", "jsonl", ["jsonl", "triples"], "jsonl: the native format; triples: a listing to read.")
 
 
 def main() -> None:
     from strtf.extraction.predict import predict_run
     from strtf.run_dir import RunDir
 
-    predict_run(RunDir(flags.FLAGS.run_dir), flags.FLAGS.input, flags.FLAGS.output, given_options())
+    FLAGS = flags.FLAGS
+    predict_run(RunDir(FLAGS.run_dir), FLAGS.input, FLAGS.output, given_options(), FLAGS.format)
 
 
 if __name__ == "__main__":

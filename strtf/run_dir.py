@@ -85,7 +85,7 @@ def write_json(path: pathlib.Path, values) -> None:
 
 def write_tensors(path: pathlib.Path, tensors: dict[str, np.ndarray], state: dict | None = None) -> None:
     """Arrays and a small JSON state in one file, so that they cannot disagree."""
-    tensors = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
+    tensors = {name: np.asarray(value, order="C") for name, value in tensors.items()}  # scalars stay scalars
     with replacing(path) as partial:
         save_file(tensors, partial, {"state": json.dumps(state or {})})
 

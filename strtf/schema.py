@@ -152,15 +152,14 @@ class Schema:
     @classmethod
     def from_json(cls, values: dict) -> "Schema":
         try:
-            return cls(
-                tuple(values["entity_types"]),
-                tuple(RelationClass(t, Direction[d.upper()]) for t, d in values["relation_classes"]),
-                frozenset((a, b) for a, b in values["related_types"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
+            classes = [RelationClass(t, Direction[d.upper()]) for t, d in values["relation_classes"]]
+            related = frozenset(_unordered(a, b) for a, b in values["related_types"])
+            return cls(_distinct(values["entity_types"]), _distinct(classes), related)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise StrtfError(
                 'The schema must hold "entity_types" (names), "relation_classes" ([type, "forward"|"backward"]) '
-                f'and "related_types" (pairs of entity types). Received a schema without a valid {error}.'
+                f'and "related_types" (pairs of entity types). Received: {type(error).__name__}: {error}. '
+                "A run's schema.json shows the form."
             ) from error
 
 
@@ -176,6 +175,12 @@ def directed(first: Entity, second: Entity, direction: Direction) -> tuple[Entit
 
 def _unordered(type_1: str, type_2: str) -> tuple[str, str]:
     return (type_1, type_2) if type_1 <= type_2 else (type_2, type_1)
+
+
+def _distinct(values: Sequence) -> tuple:
+    if isinstance(values, str) or len(set(values)) < len(values):
+        raise ValueError(f"{values} must be a list of distinct values")
+    return tuple(values)
 
 
 def _check_known(kind: str, name: str, known: set[str], sentence: Sentence) -> None:

@@ -20,26 +20,30 @@ from strtf.run_dir import RunDir, replacing
 DOCUMENTS_AT_ONCE = 256  # enough to sort by length, few enough to stream
 
 
-def predict_run(run_dir: RunDir, source: str, target: str, given: dict[str, dict]) -> None:
+def predict_run(run_dir: RunDir, source: str, target: str, given: dict[str, dict], style: str = "jsonl") -> None:
     """Extracts from every document of `source` ("-": standard input) to `target` ("-": standard output).
 
     A file appears under its name only when it is complete.
+
+    Args:
+        given: options that replace the run's, see `Experiment.override`.
+        style: one of STYLES: a line of JSON per document, or a listing for people.
     """
     experiment = run_dir.require().read_experiment().override(given)
     extractor, _ = load_extractor(run_dir, experiment)
     with _output(target) as output, progress(None, "predict", "doc") as bar:
         documents = read_documents(source)
         while chunk := list(itertools.islice(documents, DOCUMENTS_AT_ONCE)):
-            for line in predict_lines(extractor, chunk):
-                output.write(line)
+            for record in predict_records(extractor, chunk):
+                output.write(STYLES[style](record))
             bar.update(len(chunk))
 
 
-def predict_lines(extractor: Extractor, documents: list[Document]) -> Iterator[str]:
-    """One line of JSON per document, in order."""
+def predict_records(extractor: Extractor, documents: list[Document]) -> Iterator[dict]:
+    """One record per document, in order."""
     extractions = extractor.extract([document.text for document in documents])
     for document, extraction in zip(documents, extractions, strict=True):
-        yield json.dumps(extraction_record(document, extraction), ensure_ascii=False) + "\n"
+        yield extraction_record(document, extraction)
 
 
 def extraction_record(document: Document, extraction: Extraction) -> dict:
@@ -60,6 +64,26 @@ def extraction_record(document: Document, extraction: Extraction) -> dict:
         for relation, probability in zip(extraction.relations, extraction.relation_probabilities, strict=True)
     ]
     return {"id": document.id, "text": document.text, "entities": entities, "relations": relations}
+
+
+def as_json(record: dict) -> str:
+    return json.dumps(record, ensure_ascii=False) + "\n"
+
+
+def as_triples(record: dict) -> str:
+    """The text, its entities, and its relations as head → tail, each with its probability."""
+    names = {entity["id"]: entity["text"] for entity in record["entities"]}
+    lines = [record["text"]]
+    lines += [
+        f"  {e['type']}: {e['text']} [{e['start']}:{e['end']}] {e['probability']:.2f}" for e in record["entities"]
+    ]
+    lines += [
+        f"  {r['type']}({names[r['head']]} → {names[r['tail']]}) {r['probability']:.2f}" for r in record["relations"]
+    ]
+    return "\n".join(lines) + "\n"
+
+
+STYLES = {"jsonl": as_json, "triples": as_triples}
 
 
 @contextlib.contextmanager

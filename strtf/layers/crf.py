@@ -84,7 +84,7 @@ def crf_decode(potentials, transitions, sequence_lengths):
         return ops.where(follows, ops.cast(came_from, "int32"), next_tag)
 
     last_tag = ops.cast(ops.argmax(best[-1], axis=-1), "int32")  # [B]
-    tags = _scan(step_back, last_tag, (best, ops.transpose(_shift_back(mask))), reverse=True)  # [T, B]
+    tags = _scan(step_back, last_tag, (best, _mask_time_major(_shift_back(mask))), reverse=True)  # [T, B]
     best_score = ops.where(_as_index(sequence_lengths) > 0, _max(best[-1], axis=-1), 0.0)
     return ops.where(mask, ops.transpose(tags), 0), best_score
 
@@ -230,7 +230,7 @@ def _forward(emissions, lengths, transitions, reduce=ops.logsumexp):
 
     by_time = _time_major(emissions)  # [T, B, C]
     mask = _time_mask(emissions, lengths) & (ops.arange(ops.shape(emissions)[1]) > 0)  # [B, T]
-    return _scan(step, by_time[0], (by_time, ops.transpose(mask)[:, :, None]))
+    return _scan(step, by_time[0], (by_time, _mask_time_major(mask)[:, :, None]))
 
 
 def _backward(emissions, lengths, transitions):
@@ -241,7 +241,7 @@ def _backward(emissions, lengths, transitions):
         extended = ops.logsumexp((message + next_emission)[:, None, :] + transitions, axis=-1)  # [B, C]
         return ops.where(follows, extended, message)
 
-    follows = ops.transpose(_shift_back(_time_mask(emissions, lengths)))  # [T, B]
+    follows = _mask_time_major(_shift_back(_time_mask(emissions, lengths)))  # [T, B]
     next_emissions = ops.roll(_time_major(emissions), -1, axis=0)  # [T, B, C]; the last is masked
     initial = ops.zeros_like(next_emissions[0])  # [B, C]
     return _scan(step, initial, (next_emissions, follows[:, :, None]), reverse=True)
@@ -326,6 +326,11 @@ def _time_major(x):
 def _time_mask(inputs, lengths):
     """[B, T] bool, True before the length."""
     return ops.arange(ops.shape(inputs)[1]) < _as_index(lengths)[:, None]
+
+
+def _mask_time_major(mask):
+    """Bool [B, T] -> [T, B], by way of integers: oneDNN's transpose has no bool on many processors, and warns."""
+    return ops.transpose(ops.cast(mask, "int32")) > 0
 
 
 def _shift_back(mask):

@@ -1,6 +1,6 @@
 """The relation pass: blocks N-K+1..N with MASK_rc, for every pair, down to the [CLS] row that the classifier reads.
 
-`dense_cls` is the paper's computation as written. `pair_focused_cls` and `cls_focused_cls` give the same numbers
+`dense_rows` is the paper's computation as written. `pair_focused_cls` and `cls_focused_cls` give the same numbers
 (and gradients) for a fraction of the work: only [CLS] of block N is read, so they walk back from it and compute
 just the rows that reach it. They are identities, not approximations. With dropout on, each form draws its own
 masks, so their values differ sample by sample while both are valid samples of the same distribution.
@@ -14,27 +14,29 @@ import itertools
 import keras
 from keras import ops
 
-from strtf.config import RcCompute, RcMask
+from strtf.config import RcCompute, RcFeatures, RcMask
 from strtf.layers.attention_masks import rc_mask_matrix
 from strtf.layers.transformer_block import at_least_float32, masked_bias
 
 
 class RelationPass(keras.layers.Layer):
-    """[CLS] of H_N^rc for every pair.
+    """What the classifier reads of H_N^rc, for every pair: [CLS], and the entities' mean rows where asked for.
 
     Args:
         blocks: the encoder's task blocks b_1..b_K, shared and not copied; K >= 1.
         rc_mask: Eq. (13) or Eq. (14).
         rc_compute: exact rows, or the dense reference.
+        rc_features: [CLS] alone (the paper), or with the entities; the latter under Eq. (14) only.
     """
 
-    def __init__(self, blocks, rc_mask, rc_compute=RcCompute.EXACT_ROWS, **kwargs):
+    def __init__(self, blocks, rc_mask, rc_compute=RcCompute.EXACT_ROWS, rc_features=RcFeatures.CLS, **kwargs):
         super().__init__(**kwargs)
         if not blocks:
             raise ValueError("num_task_blocks must be at least 1 for a relation pass. Received: no blocks")
         self.blocks = list(blocks)
         self.rc_mask = RcMask(rc_mask)
         self.rc_compute = RcCompute(rc_compute)
+        self.rc_features = RcFeatures(rc_features)
 
     @property
     def needs_task_block(self) -> int:
@@ -47,16 +49,22 @@ class RelationPass(keras.layers.Layer):
 
         Args:
             states: what `StrEncoder` returned.
-            pairs: dict of int32: `pair_sentence` [P]; `pair_rows` [P, M] token positions of S_p, [CLS] first, -1
-                where padded; `row_slots` [R] flat index p·M + m of each packed row; `slot_rows` [P, M] its inverse
-                (0 where padded).
+            pairs: dict of int32: `pair_sentence` [P]; `pair_spans` [P, 4] token spans of e1 and e2; `pair_rows` [P, M]
+                token positions of S_p, [CLS] first, -1 where padded; `row_slots` [R] flat index p·M + m of each
+                packed row; `slot_rows` [P, M] its inverse (0 where padded).
 
         Returns:
-            [P, D].
+            [P, D], or [P, 3D] with the entities.
         """
-        if self.rc_compute is RcCompute.DENSE:
-            return dense_cls(self.blocks, states, pairs, self.rc_mask, training)
         layout = PairLayout(pairs, states["key_mask"])
+        with_entities = self.rc_features is RcFeatures.CLS_AND_ENTITIES
+        if self.rc_compute is RcCompute.DENSE:
+            rows = dense_rows(self.blocks, states, pairs, self.rc_mask, training)  # [P·T, D]
+            slots = ops.take(rows, layout.slot_own_tokens, axis=0)  # [P, M, D]
+            return layout.with_entities(slots) if with_entities else slots[:, 0]
+        if with_entities:
+            rows = pair_focused_rows(self.blocks, states, layout, training)  # [R, D]
+            return layout.with_entities(layout.unpack(rows))
         walk_back = pair_focused_cls if self.rc_mask is RcMask.PAIR_FOCUSED else cls_focused_cls
         return walk_back(self.blocks, states, layout, training)
 
@@ -68,10 +76,12 @@ class PairLayout:
         self.sentence = pairs["pair_sentence"]  # [P]
         self.row_slots = pairs["row_slots"]  # [R]
         self.slot_rows = pairs["slot_rows"]  # [P, M]
-        self.num_pairs, self.num_slots = ops.shape(pairs["pair_rows"])
+        self.spans = pairs["pair_spans"]  # [P, 4]
+        self.positions = pairs["pair_rows"]  # [P, M]
+        self.num_pairs, self.num_slots = ops.shape(self.positions)
         self.length = ops.shape(key_mask)[2]
-        self.slot_mask = (pairs["pair_rows"] >= 0)[:, None]  # [P, 1, M]
-        positions = ops.maximum(pairs["pair_rows"], 0)  # [P, M]
+        self.slot_mask = (self.positions >= 0)[:, None]  # [P, 1, M]
+        positions = ops.maximum(self.positions, 0)  # [P, M]
         self.cls_tokens = self.sentence * self.length  # [P] in B·T
         self.slot_tokens = self.cls_tokens[:, None] + positions  # [P, M] in B·T
         self.slot_own_tokens = ops.arange(self.num_pairs)[:, None] * self.length + positions  # [P, M] in P·T
@@ -92,6 +102,16 @@ class PairLayout:
         pair = self.row_slots // self.num_slots
         return self.pack(self.slot_tokens[:, :, None])[:, 0], pair, self.row_slots % self.num_slots == 0
 
+    def with_entities(self, slots):
+        """[CLS] and the mean rows of e1 and of e2, side by side: [P, M, D] -> [P, 3D]."""
+        parts = [slots[:, 0]]
+        for start, end in ((0, 1), (2, 3)):
+            inside = (self.positions >= self.spans[:, start, None]) & (self.positions < self.spans[:, end, None])
+            weight = ops.cast(inside, slots.dtype)[:, :, None]  # [P, M, 1]
+            # a padding pair has no entity
+            parts.append(ops.sum(slots * weight, axis=1) / ops.maximum(ops.sum(weight, axis=1), 1))  # [P, D]
+        return ops.concatenate(parts, axis=-1)
+
     def all_rows(self):
         """(token in B·T, pair, is [CLS]) of every token of every pair's sentence, three times [P·T]."""
         position = ops.tile(ops.arange(self.length), (self.num_pairs,))  # [P·T]
@@ -99,44 +119,49 @@ class PairLayout:
         return ops.take(self.cls_tokens, pair) + position, pair, position == 0
 
 
-def dense_cls(blocks, states, pairs, rc_mask, training=False):
-    """The reference: every pair runs all T rows through all K blocks under its own [T, T] mask."""
+def dense_rows(blocks, states, pairs, rc_mask, training=False):
+    """The reference: every pair runs all T rows through all K blocks under its own [T, T] mask. [P·T, D]."""
     length = ops.shape(states["key_mask"])[2]
     width = blocks[0].hidden_size
     sentences = ops.reshape(states["input_1"], (-1, length, width))  # [B, T, D]
-    rows = ops.take(sentences, pairs["pair_sentence"], axis=0)  # [P, T, D]
+    rows = ops.reshape(ops.take(sentences, pairs["pair_sentence"], axis=0), (-1, width))  # [P·T, D]
     key_mask = ops.take(states["key_mask"], pairs["pair_sentence"], axis=0)  # [P, 1, T]
     mask = rc_mask_matrix(rc_mask, pairs["pair_rows"], key_mask)  # [P, T, T]
     for block in blocks:
-        flat = ops.reshape(rows, (-1, width))  # [P·T, D]
-        q, k, v = ops.split(ops.reshape(block.project_qkv(flat), (-1, length, 3 * width)), 3, axis=-1)
+        qkv = ops.reshape(block.project_qkv(rows), (-1, length, 3 * width))  # [P, T, 3D]
+        q, k, v = ops.split(qkv, 3, axis=-1)
         context = block.attend(q, k, v, mask, training)  # [P, T, D]
-        flat = block.finish(flat, ops.reshape(context, (-1, width)), training)
-        rows = ops.reshape(flat, (-1, length, width))  # [P, T, D]
-    return rows[:, 0]
+        rows = block.finish(rows, ops.reshape(context, (-1, width)), training)  # [P·T, D]
+    return rows
 
 
 def pair_focused_cls(blocks, states, layout, training=False):
-    """Eq. (14): rows in S_p attend to S_p, and nothing else is ever read.
+    """Eq. (14): rows in S_p attend to S_p, and nothing else is ever read. [P, D].
 
     Walk back: [CLS] of b_K reads keys and values of S_p, those rows read S_p in b_{K-1}, and so on down to b_1.
     So M rows a pair suffice in every block; b_1 takes its projections from the sentence, where the NER pass
     made them; b_K needs a query, an output projection and a feed-forward for [CLS] only.
     """
-    qkv = ops.take(states["qkv_1"], layout.slot_tokens, axis=0)  # [P, M, 3D]
     if len(blocks) == 1:
-        q, k, v = ops.split(qkv, 3, axis=-1)
+        q, k, v = ops.split(ops.take(states["qkv_1"], layout.slot_tokens, axis=0), 3, axis=-1)  # [P, M, D]
         cls = ops.take(states["input_1"], layout.cls_tokens, axis=0)  # [P, D]
         return cls_row(blocks[0], cls, q[:, 0], k, v, layout.slot_mask, training)
+    rows = pair_focused_rows(blocks[:-1], states, layout, training)  # [R, D]
+    return last_cls(blocks[-1], rows, layout, training)
+
+
+def pair_focused_rows(blocks, states, layout, training=False):
+    """The rows S_p of every pair after the given first task blocks under Eq. (14). [R, D]."""
+    qkv = ops.take(states["qkv_1"], layout.slot_tokens, axis=0)  # [P, M, 3D]
     token, _, _ = layout.packed_rows()
     rows = ops.take(states["input_1"], token, axis=0)  # [R, D]
-    for number, (block, following) in enumerate(itertools.pairwise(blocks), start=2):
+    for block, following in itertools.zip_longest(blocks, blocks[1:]):
         q, k, v = ops.split(qkv, 3, axis=-1)  # [P, M, D]
         context = layout.pack(block.attend(q, k, v, layout.slot_mask, training))  # [R, D]
         rows = block.finish(rows, context, training)
-        if number < len(blocks):
+        if following is not None:
             qkv = layout.unpack(following.project_qkv(rows))  # [P, M, 3D]
-    return last_cls(blocks[-1], rows, layout, training)
+    return rows
 
 
 def cls_focused_cls(blocks, states, layout, training=False):

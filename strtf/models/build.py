@@ -1,5 +1,7 @@
 """Models from an experiment, and their variables as named arrays."""
 
+import re
+
 import keras
 import numpy as np
 
@@ -9,6 +11,9 @@ from strtf.layers.str_encoder import EncoderConfig
 from strtf.models.focused_attention import FocusedAttention
 from strtf.schema import Schema
 from strtf.text.bieos import TagScheme
+
+# Keras counts the unnamed objects of a process; a run's names must not depend on what was built before.
+_AUTO_NUMBER = re.compile(r"^(seed_generator|adam_w|\w+_optimizer)_\d+(?=/)")
 
 
 def build_model(experiment: Experiment, config: EncoderConfig, schema: Schema) -> FocusedAttention:
@@ -67,9 +72,10 @@ def assign_named(variables, values: dict[str, np.ndarray], source: str) -> None:
 def _named(variables) -> dict:
     named = {}
     for variable in variables:
-        name, number = variable.path, 1
+        path, number = _AUTO_NUMBER.sub(r"\1", variable.path), 1
+        name = path
         while name in named:
             number += 1
-            name = f"{variable.path}#{number}"
+            name = f"{path}#{number}"
         named[name] = variable
     return named

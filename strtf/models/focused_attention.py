@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from strtf.config import ModelOptions, RcMask
+from strtf.config import ModelOptions, RcFeatures
 from strtf.layers.crf import Crf
 from strtf.layers.pair_classifier import PairClassifier
 from strtf.layers.relation_pass import RelationPass
@@ -45,9 +45,17 @@ class FocusedAttention(ExtractionModel):
         if Task.RC in self.tasks:
             blocks = self.encoder.task_blocks
             self.relation_pass = RelationPass(
-                blocks, RcMask(options.rc_mask), options.rc_compute, dtype=policy, name="relation_pass"
+                blocks,
+                options.rc_mask,
+                options.rc_compute,
+                options.rc_features,
+                dtype=policy,
+                name="relation_pass",
             )
-            self.pair_classifier = PairClassifier(num_classes, options.dropout, dtype=policy, name="pair_classifier")
+            self.pair_classifier = PairClassifier(
+                num_classes, config.hidden_size, options.dropout, dtype=policy, name="pair_classifier"
+            )
+            self.features_per_row = 3 if options.rc_features is RcFeatures.CLS_AND_ENTITIES else 1
             if Task.NER not in self.tasks:
                 self.stop_at = self.relation_pass.needs_task_block
         self._build_weights(config.hidden_size)
@@ -58,7 +66,7 @@ class FocusedAttention(ExtractionModel):
         if Task.NER in self.tasks:
             self.tag_dense.build((None, None, width))
         if Task.RC in self.tasks:
-            self.pair_classifier.build((None, width))
+            self.pair_classifier.build((None, width * self.features_per_row))
             self.pair_classifier.built = True
         self.built = True
 
@@ -72,8 +80,8 @@ class FocusedAttention(ExtractionModel):
 
     def classify_pairs(self, batch, states, training=False):
         self.require(Task.RC)
-        cls = self.relation_pass(states, pair_arrays(batch), training=training)  # [P, D]
-        return self.pair_classifier(cls, training=training)  # [P, S]
+        features = self.relation_pass(states, pair_arrays(batch), training=training)  # [P, D] or [P, 3D]
+        return self.pair_classifier(features, training=training)  # [P, S]
 
     def tag(self, batch, states):
         self.require(Task.NER)
@@ -110,4 +118,4 @@ class FocusedAttention(ExtractionModel):
 
 def pair_arrays(batch):
     """The arrays that a relation pass reads."""
-    return {name: batch[name] for name in ("pair_sentence", "pair_rows", "row_slots", "slot_rows")}
+    return {name: batch[name] for name in ("pair_sentence", "pair_spans", "pair_rows", "row_slots", "slot_rows")}

@@ -46,7 +46,37 @@ def make_optimizer(options: TrainingOptions, total_steps: int, model: keras.Mode
     return optimizer
 
 
+class FusedAdamW(keras.optimizers.AdamW):
+    """Keras' AdamW whose update is one kernel per variable on TensorFlow instead of some twenty operations.
+
+    The arithmetic is Keras' own (`epsilon` outside the bias correction); elsewhere Keras' code runs. On the bundled
+    encoder it saves about a third of the step's operations, and the time to optimise the graph with them.
+    """
+
+    def update_step(self, gradient, variable, learning_rate):
+        if keras.backend.backend() != "tensorflow":
+            super().update_step(gradient, variable, learning_rate)
+            return
+        import tensorflow as tf
+
+        index = self._get_variable_index(variable)
+        momentum, velocity = self._momentums[index].value, self._velocities[index].value
+        step = tf.cast(self.iterations + 1, variable.dtype)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=momentum.handle,
+            v=velocity.handle,
+            beta1_power=self.beta_1**step,
+            beta2_power=self.beta_2**step,
+            lr=tf.cast(learning_rate, variable.dtype),
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=tf.cast(gradient, variable.dtype),
+        )
+
+
 def _adamw(options: TrainingOptions, schedule):
-    optimizer = keras.optimizers.AdamW(learning_rate=schedule, weight_decay=options.weight_decay, epsilon=1e-6)
+    optimizer = FusedAdamW(learning_rate=schedule, weight_decay=options.weight_decay, epsilon=1e-6)
     optimizer.exclude_from_weight_decay(var_names=NO_DECAY)
     return optimizer

@@ -1,0 +1,141 @@
+"""Files of a run: written whole or not at all, read with clear errors."""
+
+import hypothesis
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from strtf.config import Experiment, ModelOptions, Tasks
+from strtf.errors import StrtfError
+from strtf.run_dir import RunDir, read_json, read_tensors, replacing, write_json, write_tensors
+from strtf.schema import Direction, RelationClass, Schema
+
+
+def names(directory):
+    return sorted(path.name for path in directory.iterdir())
+
+
+def test_replacing_writes_beside_and_renames(tmp_path):
+    path = tmp_path / "scores.json"
+    path.write_text("old")
+    with replacing(path) as partial:
+        partial.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert names(tmp_path) == ["scores.json"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_failing_writer_leaves_the_old_file(tmp_path, error):
+    path = tmp_path / "scores.json"
+    path.write_text("old")
+    with pytest.raises(error), replacing(path) as partial:
+        partial.write_text("half of the n")
+        raise error
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["scores.json"]
+
+
+def test_a_writer_that_fails_before_its_first_byte(tmp_path):
+    with pytest.raises(ValueError), replacing(tmp_path / "scores.json"):
+        raise ValueError
+    assert names(tmp_path) == []
+
+
+def test_values_that_json_cannot_write_leave_the_old_file(tmp_path):
+    path = tmp_path / "scores.json"
+    write_json(path, {"f1": 1.0})
+    with pytest.raises(TypeError):
+        write_json(path, {"f1": object()})
+    assert read_json(path) == {"f1": 1.0}
+    assert names(tmp_path) == ["scores.json"]
+
+
+def test_json_is_readable_text(tmp_path):
+    write_json(tmp_path / "schema.json", {"type": "部位"})
+    assert "部位" in (tmp_path / "schema.json").read_text(encoding="utf-8")
+    assert read_json(tmp_path / "schema.json") == {"type": "部位"}
+
+
+def test_reading_json_that_is_missing(tmp_path):
+    with pytest.raises(StrtfError, match=r"nowhere\.json must be a readable file\. Received: No such file"):
+        read_json(tmp_path / "nowhere.json")
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe"])
+def test_reading_broken_json(tmp_path, content):
+    (tmp_path / "broken.json").write_bytes(content)
+    with pytest.raises(StrtfError, match=r"broken\.json must be valid JSON"):
+        read_json(tmp_path / "broken.json")
+
+
+ARRAYS = hnp.arrays(
+    st.sampled_from([np.float32, np.float16, np.int32, np.int64, np.uint32]), hnp.array_shapes(min_dims=0, max_dims=3)
+)
+
+
+@hypothesis.settings(deadline=None, max_examples=30)
+@hypothesis.given(st.dictionaries(st.text("ab/_", min_size=1), ARRAYS, max_size=3), st.floats(allow_nan=False))
+def test_tensors_and_state_come_back_to_the_bit(tmp_path_factory, tensors, number):
+    path = tmp_path_factory.mktemp("tensors") / "x.safetensors"
+    write_tensors(path, tensors, {"best_f1": number, "history": [{"损失": number}]})
+    found, state = read_tensors(path)
+    assert state == {"best_f1": number, "history": [{"损失": number}]}
+    assert found.keys() == tensors.keys()
+    for name, array in tensors.items():
+        assert found[name].dtype == array.dtype and found[name].shape == array.shape
+        assert found[name].tobytes() == array.tobytes()
+
+
+def test_scalars_stay_scalars(tmp_path):
+    write_tensors(tmp_path / "x.safetensors", {"iteration": np.array(7)})
+    assert read_tensors(tmp_path / "x.safetensors")[0]["iteration"].shape == ()
+
+
+def test_transposed_arrays_are_written_in_their_own_order(tmp_path):
+    array = np.arange(6, dtype=np.float32).reshape(2, 3).T
+    write_tensors(tmp_path / "x.safetensors", {"kernel": array})
+    assert np.array_equal(read_tensors(tmp_path / "x.safetensors")[0]["kernel"], array)
+
+
+def test_tensors_without_state(tmp_path):
+    write_tensors(tmp_path / "x.safetensors", {"a": np.zeros(2)})
+    assert read_tensors(tmp_path / "x.safetensors")[1] == {}
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no tensors here", b"\x10\0\0\0\0\0\0\0{}"])
+def test_reading_broken_tensors(tmp_path, content):
+    path = tmp_path / "x.safetensors"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(StrtfError, match=r"x\.safetensors must be a readable safetensors file\. Received: "):
+        read_tensors(path)
+
+
+def test_a_run_must_be_there(tmp_path):
+    with pytest.raises(StrtfError, match=r"--run_dir must hold a run of `python -m strtf\.train`\. Received: .*none"):
+        RunDir(tmp_path / "none").require()
+
+
+def test_a_run_must_have_weights(tmp_path):
+    write_json(RunDir(tmp_path).config, Experiment().to_json())
+    with pytest.raises(StrtfError, match="holds no trained weights yet.*--resume"):
+        RunDir(tmp_path).require()
+
+
+def test_a_run_with_weights_passes(tmp_path):
+    run_dir = RunDir(tmp_path)
+    write_json(run_dir.config, Experiment().to_json())
+    write_tensors(run_dir.weights, {})
+    assert run_dir.require() is run_dir
+
+
+def test_experiment_and_schema_come_back(tmp_path):
+    run_dir = RunDir(tmp_path)
+    experiment = Experiment(model=ModelOptions(tasks=Tasks.NER, num_task_blocks=0))
+    schema = Schema(("部位", "程度"), (RelationClass("修饰", Direction.BACKWARD),), frozenset([("程度", "部位")]))
+    write_json(run_dir.config, experiment.to_json())
+    write_json(run_dir.schema, schema.to_json())
+    assert run_dir.read_experiment() == experiment
+    assert run_dir.read_schema() == schema

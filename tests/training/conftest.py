@@ -1,0 +1,53 @@
+"""Tiny models and the options of a tiny run."""
+
+import dataclasses
+
+import pytest
+
+from strtf.config import DataOptions, Experiment, ModelOptions, Precision, Tasks, TrainingOptions
+from strtf.schema import Direction, RelationClass, Schema
+
+# TagScheme: 9 tags; 4 relation classes with "No relation": the sizes of `random_pair_batch`
+SCHEMA = Schema(
+    ("A", "B"),
+    (
+        RelationClass("Of", Direction.FORWARD),
+        RelationClass("Of", Direction.BACKWARD),
+        RelationClass("On", Direction.FORWARD),
+    ),
+)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_config):
+    """tiny_model(tasks=…, precision=…, dropout=0.0, seed=0): a fresh model of two blocks (they trace fast)."""
+    config = dataclasses.replace(tiny_config, num_blocks=2)
+
+    def make(tasks=Tasks.JOINT, precision=Precision.FLOAT32, dropout=0.0, seed=0):
+        import keras
+
+        from strtf.models.build import build_model
+
+        keras.utils.set_random_seed(seed)
+        options = ModelOptions(tasks=tasks, num_task_blocks=1, dropout=dropout, max_tokens=64)
+        training = TrainingOptions(precision=precision)
+        return build_model(Experiment(model=options, training=training), config, SCHEMA)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_experiment(tiny_encoder_dir, tiny_corpus_dir):
+    """tiny_experiment(epochs=…, …): options of training on the tiny corpus."""
+
+    def make(**training):
+        return Experiment(
+            data=DataOptions(data_dir=str(tiny_corpus_dir), max_dev_sentences=4),
+            model=ModelOptions(encoder=str(tiny_encoder_dir), num_task_blocks=2, max_tokens=48, window_overlap=8),
+            training=dataclasses.replace(
+                TrainingOptions(epochs=2, batch_size=2, learning_rate=1e-3, head_learning_rate=3e-3, seed=3),
+                **training,
+            ),
+        )
+
+    return make

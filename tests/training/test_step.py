@@ -1,0 +1,164 @@
+"""One training step: losses fall, one trace serves all shapes, and the update is AdamW's on dense gradients."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from strtf.config import Precision, Tasks, TrainingOptions
+from strtf.data.batches import bucket_size
+from strtf.training.optimizer import make_optimizer
+from strtf.training.step import TensorFlowStep
+
+FAST = {"learning_rate": 1e-3, "head_learning_rate": 1e-3, "warmup": 0.0}
+
+
+def make_step(model, total_steps=1000, **options):
+    options = TrainingOptions(**FAST | {"precision": model.dtype_policy.name} | options)
+    return TensorFlowStep(model, make_optimizer(options, total_steps, model), options)
+
+
+def values(model):
+    return {variable.path: keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables}
+
+
+@pytest.fixture
+def eagerly():
+    """Runs steps without tracing them, which costs seconds."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="module")
+def traced_step(tiny_model):
+    return make_step(tiny_model(dropout=0.1), learning_rate=3e-3, head_learning_rate=1e-2)
+
+
+@pytest.fixture
+def repeated_ids(random_pair_batch):
+    """A batch of which each token id occurs many times."""
+    batch = random_pair_batch(1, num_sentences=4)
+    return batch | {"token_ids": batch["token_ids"] % 7}
+
+
+def test_loss_falls_on_a_repeated_batch(traced_step, random_pair_batch):
+    batch = random_pair_batch(0)
+    losses = [traced_step(batch) for _ in range(40)]
+    for name in ("loss", "loss_ner", "loss_rc"):
+        assert losses[-1][name] < 0.8 * losses[0][name]
+
+
+@pytest.mark.usefixtures("eagerly")
+@pytest.mark.parametrize(
+    ("tasks", "names"),
+    [(Tasks.JOINT, {"loss_ner", "loss_rc"}), (Tasks.NER, {"loss_ner"}), (Tasks.RC, {"loss_rc"})],
+)
+def test_each_choice_of_tasks_trains_all_its_variables(tiny_model, random_pair_batch, tasks, names):
+    model = tiny_model(tasks)
+    step, before = make_step(model, weight_decay=0.0, clip_norm=0.0), values(model)
+    metrics = step(random_pair_batch(0))
+    assert set(metrics) == names | {"loss", "gradient_norm", "learning_rate"}
+    assert metrics["loss"] == pytest.approx(sum(metrics[name] for name in names), rel=1e-6)  # Eq. (18)
+    assert all(isinstance(value, float) for value in metrics.values())
+    assert not [path for path, value in values(model).items() if np.array_equal(value, before[path])]
+
+
+def test_one_trace_serves_batches_of_many_shapes(traced_step, random_pair_batch):
+    batches = [random_pair_batch(seed, num_sentences=1 + seed, max_length=10 + 5 * seed) for seed in range(6)]
+    batches.append(random_pair_batch(7, max_pairs=0))
+    assert len({tuple(value.shape for value in batch.values()) for batch in batches}) == len(batches)
+    for batch in batches:
+        assert np.isfinite(traced_step(batch)["loss"])
+    assert traced_step.num_traces == 1
+
+
+def dense_gradients(model, batch):
+    """Gradients of the joint loss; slices of a table's gradient summed by row."""
+    variables = [variable.value for variable in model.trainable_variables]
+    with tf.GradientTape() as tape:
+        loss = tf.add_n(list(model.task_losses({k: tf.constant(v) for k, v in batch.items()}, True).values()))
+    found = []
+    for gradient in tape.gradient(loss, variables):
+        if isinstance(gradient, tf.IndexedSlices):
+            dense = np.zeros(tuple(gradient.dense_shape), np.float32)
+            np.add.at(dense, gradient.indices.numpy(), gradient.values.numpy())
+            found.append(dense)
+        else:
+            found.append(gradient.numpy())
+    return {v.path: g for v, g in zip(model.trainable_variables, found, strict=True)}
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_word_table_follows_adamw_of_dense_gradients(tiny_model, repeated_ids):
+    model, path = tiny_model(), "encoder/embedding/word"
+    before, gradient = values(model)[path], dense_gradients(model, repeated_ids)[path]
+    make_step(model, learning_rate=1e-2, weight_decay=0.1, clip_norm=0.0)(repeated_ids)
+    beta_1, beta_2, rate = 0.9, 0.999, 1e-2
+    first, second = (1 - beta_1) * gradient, (1 - beta_2) * gradient**2
+    alpha = rate * np.sqrt(1 - beta_2) / (1 - beta_1)
+    expected = before * (1 - rate * 0.1) - alpha * first / (np.sqrt(second) + 1e-6)
+    assert np.abs(gradient).max() > 1e-3
+    np.testing.assert_allclose(values(model)[path], expected, atol=2e-5)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_reported_norm_is_that_of_the_unclipped_gradients(tiny_model, repeated_ids):
+    model = tiny_model()
+    gradients = dense_gradients(model, repeated_ids).values()
+    expected = np.sqrt(sum(np.sum(np.square(g, dtype=np.float64)) for g in gradients))
+    assert make_step(model, clip_norm=1e-3)(repeated_ids)["gradient_norm"] == pytest.approx(expected, rel=1e-4)
+
+
+class PlainDescent:
+    """Stands in for the optimizer: w ← w − gradient."""
+
+    def scale_loss(self, loss):
+        return loss
+
+    def apply(self, gradients, variables):
+        for gradient, variable in zip(gradients, variables, strict=True):
+            variable.assign_sub(gradient)
+
+
+@pytest.mark.usefixtures("eagerly")
+@pytest.mark.parametrize(("clip_norm", "expected"), [(0.01, 0.01), (1e9, None), (0.0, None)])
+def test_gradients_are_clipped_to_the_norm(tiny_model, repeated_ids, monkeypatch, clip_norm, expected):
+    monkeypatch.setattr(TensorFlowStep, "_learning_rate", lambda self: tf.constant(1.0))
+    model = tiny_model()
+    before = values(model)
+    metrics = TensorFlowStep(model, PlainDescent(), TrainingOptions(clip_norm=clip_norm))(repeated_ids)
+    moved = np.sqrt(sum(np.sum(np.square(before[path] - value)) for path, value in values(model).items()))
+    assert moved == pytest.approx(expected or metrics["gradient_norm"], rel=1e-3)
+
+
+@pytest.mark.usefixtures("eagerly")
+@pytest.mark.parametrize("precision", list(Precision))
+def test_each_precision_takes_a_finite_step(tiny_model, random_pair_batch, precision):
+    model = tiny_model(precision=precision)
+    before = values(model)
+    metrics = make_step(model)(random_pair_batch(0))
+    assert np.isfinite(list(metrics.values())).all()
+    reference = make_step(tiny_model())(random_pair_batch(0))
+    assert metrics["loss"] == pytest.approx(reference["loss"], rel=0.02)
+    assert metrics["gradient_norm"] == pytest.approx(reference["gradient_norm"], rel=0.1)
+    assert all(value.dtype == np.float32 and np.isfinite(value).all() for value in values(model).values())
+    assert any(not np.array_equal(value, before[path]) for path, value in values(model).items())
+
+
+def test_compiled_step_equals_the_plain_step(tiny_model, random_pair_batch):
+    batch = random_pair_batch(0, num_sentences=2, max_length=12, max_pairs=2, round_up=bucket_size)
+    compiled, model = tiny_model(), tiny_model()
+    found = make_step(compiled, jit_compile=True)(batch)
+    tf.config.run_functions_eagerly(True)
+    expected = make_step(model)(batch)
+    tf.config.run_functions_eagerly(False)
+    assert found == pytest.approx(expected, rel=1e-5)
+    for path, value in values(model).items():
+        np.testing.assert_allclose(values(compiled)[path], value, atol=1e-5, err_msg=path)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_learning_rate_is_the_encoders_before_the_step(tiny_model, random_pair_batch):
+    step, batch = make_step(tiny_model(), total_steps=4, learning_rate=1e-3, head_learning_rate=0.5), random_pair_batch(0)
+    assert [step(batch)["learning_rate"] for _ in range(4)] == pytest.approx([1e-3, 1e-3, 2e-3 / 3, 1e-3 / 3])
