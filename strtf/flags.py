@@ -43,8 +43,18 @@ def given_options() -> dict[str, dict]:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Parses flags and calls `main`; a StrtfError is one line on standard error and exit code 1."""
-    app.run(lambda _: _guarded(main))
+    """Parses flags and calls `main`; a user's mistake is one line on standard error and exit code 1."""
+    app.run(lambda _: _guarded(main), flags_parser=_parse)
+
+
+def _parse(arguments: list[str]) -> list[str]:
+    try:
+        rest = flags.FLAGS(arguments)
+    except flags.Error as error:
+        sys.exit(f"error: {str(error).rstrip('.')}. --help lists the flags.")
+    if len(rest) > 1:
+        sys.exit(f"error: Arguments must be flags, --name=value. Received: {' '.join(rest[1:])}.")
+    return rest
 
 
 def _guarded(main: Callable[[], None]) -> None:
@@ -59,6 +69,8 @@ def _guarded(main: Callable[[], None]) -> None:
     except BrokenPipeError:  # the reader of our output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:  # a directory that is missing or not writable, a full disk
+        sys.exit(f"error: {error.filename or 'A file'} must be accessible. Received: {error.strerror or error}.")
 
 
 def _options(group: type[Options]) -> Options:

@@ -198,3 +198,32 @@ def randomize():
         return layer
 
     return assign
+
+
+@pytest.fixture(scope="session")
+def tiny_schema():
+    """Schema that fits `pair_batch`: NUM_TAGS tags, NUM_CLASSES classes."""
+    from strtf.schema import Direction, RelationClass, Schema
+
+    classes = (
+        RelationClass("Modifier", Direction.BACKWARD),
+        RelationClass("Percentage", Direction.BACKWARD),
+        RelationClass("Percentage", Direction.FORWARD),
+    )
+    related = frozenset({("Degree", "Quantifier")})
+    return Schema(("Degree", "Quantifier"), classes, related)
+
+
+@pytest.fixture(scope="session")
+def make_model(tiny_config, tiny_schema, randomize):
+    """make_model(seed=0, precision="float32", **options of the model): a model of `tiny_config` with random weights."""
+    from strtf.config import Experiment, ModelOptions, Precision, TrainingOptions, from_values
+    from strtf.models.build import build_model
+
+    def make(seed=0, precision="float32", **options):
+        options = {"max_tokens": tiny_config.max_positions, "num_task_blocks": 2} | options
+        training = TrainingOptions(precision=Precision(precision))
+        experiment = Experiment(model=from_values(ModelOptions, options), training=training)
+        return randomize(build_model(experiment, tiny_config, tiny_schema), seed)
+
+    return make

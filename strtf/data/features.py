@@ -24,6 +24,7 @@ OVERLAPPING = "overlapping entities"
 APART = "relations that no window holds"
 LOST_END = "relations of such an entity"
 NO_CLASS = "relations without a class of their own"
+FILTERED = "relations that the pair filter leaves out"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -127,6 +128,10 @@ class Featurizer:
         lost[LOST_END] += sum(not {r.head, r.tail} <= known for r in sentence.relations)
         classes, without_class = pair_classes(sentence, ordered, self.schema)
         lost[NO_CLASS] += without_class
+        if self.pair_filter:
+            left_out = [(i, j) for i, j in classes if not self.pair_filter(ordered[i].type, ordered[j].type)]
+            lost[FILTERED] += len(left_out)
+            classes = {pair: index for pair, index in classes.items() if pair not in left_out}
         placed, examples = set(), []
         for window in tokenized.windows:
             example, held = self._example(sentence.id, tokenized, window, kept, classes)

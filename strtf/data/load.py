@@ -25,16 +25,16 @@ def split_paths(options: DataOptions) -> dict[str, pathlib.Path]:
 
 
 def load_split(options: DataOptions, split: str) -> list[Sentence]:
-    """One split, whole.
+    """One split, whole; where a training file is all there is, the share of it that is this split.
 
     Raises:
         StrtfError: the options name no such split.
     """
     paths = split_paths(options)
-    if split in paths:
-        return read_corpus(paths[split])
     if set(paths) == {"train"}:
         return _split_one_file(paths["train"], options)[split]
+    if split in paths:
+        return read_corpus(paths[split])
     raise StrtfError(f"--{split}_data must name a corpus. Received: nothing, and no {split} file in --data_dir.")
 
 

@@ -51,7 +51,7 @@ def pack_pairs(sentences: np.ndarray, spans: Spans, round_up) -> dict[str, np.nd
     pair_sentence = np.zeros(padded, np.int32)
     pair_spans = np.tile(np.int32([1, 1, 1, 1]), (padded, 1))
     pair_sentence[:count], pair_spans[:count] = sentences, spans
-    rows, sizes = pair_tokens_sorted(pair_spans)
+    rows, _ = pair_tokens_sorted(pair_spans)
     slots = round_up(max(rows.shape[1], 2), "M")  # Keras warns of a softmax over a single key
     pair_rows = np.full((padded, slots), -1, np.int32)
     pair_rows[:, : rows.shape[1]] = rows

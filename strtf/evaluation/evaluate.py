@@ -40,7 +40,7 @@ def evaluate(extractor: Extractor, sentences: Sequence[Sentence],
         {row of ROWS: {precision, recall, f1, gold, predicted, correct}, "per_type": {row: {type: the same}},
         "macro_f1": {row: f1}, "not_representable": {cause: count}}, rows as far as the model has the tasks.
     """
-    comparisons, lost = {}, collections.Counter()
+    comparisons, (_, lost) = {}, extractor.featurizer.corpus(sentences)
     gold_relations = [relation_tuples(s.entities, s.relations) for s in sentences]
     if Task.NER in extractor.model.tasks:
         found = extractor.extract([sentence.text for sentence in sentences])
@@ -54,7 +54,7 @@ def evaluate(extractor: Extractor, sentences: Sequence[Sentence],
     if Task.RC in extractor.model.tasks:
         comparisons["rc_gold"] = (
             gold_relations,
-            _with_gold_entities(extractor, sentences, lost),
+            _with_gold_entities(extractor, sentences),
             lambda i: i[-1],
         )
     for name, rule in zip(("type_pair_rule", "nearest_rule"), rules or (), strict=False):
@@ -79,10 +79,9 @@ def relation_tuples(entities: Iterable[Entity], relations: Iterable[Relation]) -
     return {(head.span, head.type, tail.span, tail.type, name) for head, tail, name in pairs}
 
 
-def _with_gold_entities(extractor: Extractor, sentences: Sequence[Sentence], lost: collections.Counter) -> list[set]:
+def _with_gold_entities(extractor: Extractor, sentences: Sequence[Sentence]) -> list[set]:
     featurizer, kept = extractor.featurizer, []
     for sentence in sentences:
-        featurizer.examples(sentence, lost)  # counts what cannot be represented
         flat = resolve_overlaps(sentence, featurizer.overlaps).sentence
         kept.append(featurizer.representable(flat, collections.Counter())[1])
     given = [[(first, last, entity.type) for entity, first, last in spans] for spans in kept]
@@ -109,7 +108,7 @@ def score_table(scores: dict, title: str) -> str:
     rows = [(label, scores[name]) for name, label in ROWS.items() if name in scores]
     text = f"{title}\n{_percent(rows)}"
     for name in ("ner", "rc_predicted" if "rc_predicted" in scores else "rc_gold"):
-        if name in scores:
+        if scores["per_type"].get(name):  # neither gold nor predicted items: no types
             types = [(f"  {kind}", score) for kind, score in scores["per_type"][name].items()]
             macro = f"macro F1 {100 * scores['macro_f1'][name]:.2f}"
             text += f"\n\n{ROWS[name]}, by type ({macro})\n{_percent(types)}"

@@ -13,7 +13,7 @@ from strtf.schema import Schema
 from strtf.text.bieos import TagScheme
 
 # Keras counts the unnamed objects of a process; a run's names must not depend on what was built before.
-_AUTO_NUMBER = re.compile(r"^(seed_generator|adam_w|\w+_optimizer)_\d+(?=/)")
+_AUTO_NUMBER = re.compile(r"^(\w+?)_\d+(?=/)")
 
 
 def build_model(experiment: Experiment, config: EncoderConfig, schema: Schema) -> FocusedAttention:

@@ -44,6 +44,7 @@ def train(experiment: Experiment, run_dir: RunDir, resume: bool = False) -> Trai
     model = build_model(experiment, pretrained.config, schema)
     assign_weights(model.encoder, pretrained.weights)
     featurizer = make_featurizer(experiment, schema, pretrained.vocabulary)
+    featurizer.corpus(dev_split)  # --overlaps=error concerns it too, and should not wait for the first epoch's end
     examples, lost = featurizer.corpus(train_split)
     _report(train_split, dev_split, examples, schema, lost)
     round_up = bucket_size if experiment.training.jit_compile else exact_size

@@ -1,8 +1,11 @@
 """Tiny models and the options of a tiny run."""
 
 import dataclasses
+import json
+import shutil
 
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from strtf.config import DataOptions, Experiment, ModelOptions, Precision, Tasks, TrainingOptions
 from strtf.schema import Direction, RelationClass, Schema
@@ -37,13 +40,26 @@ def tiny_model(tiny_config):
 
 
 @pytest.fixture(scope="session")
-def tiny_experiment(tiny_encoder_dir, tiny_corpus_dir):
+def two_block_encoder_dir(tiny_encoder_dir, tmp_path_factory):
+    """The first two blocks of `tiny_encoder_dir`: steps trace in half the time."""
+    directory = tmp_path_factory.mktemp("two_blocks")
+    shutil.copytree(tiny_encoder_dir, directory, dirs_exist_ok=True)
+    config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+    (directory / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 2}), encoding="utf-8")
+    weights = load_file(directory / "model.safetensors")
+    kept = {name: value for name, value in weights.items() if ".layer.2." not in name and ".layer.3." not in name}
+    save_file(kept, directory / "model.safetensors")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def tiny_experiment(two_block_encoder_dir, tiny_corpus_dir):
     """tiny_experiment(epochs=…, …): options of training on the tiny corpus."""
 
     def make(**training):
         return Experiment(
             data=DataOptions(data_dir=str(tiny_corpus_dir), max_dev_sentences=4),
-            model=ModelOptions(encoder=str(tiny_encoder_dir), num_task_blocks=2, max_tokens=48, window_overlap=8),
+            model=ModelOptions(encoder=str(two_block_encoder_dir), num_task_blocks=1, max_tokens=48),
             training=dataclasses.replace(
                 TrainingOptions(epochs=2, batch_size=2, learning_rate=1e-3, head_learning_rate=3e-3, seed=3),
                 **training,

@@ -1,5 +1,7 @@
 """One training step: losses fall, one trace serves all shapes, and the update is AdamW's on dense gradients."""
 
+import contextlib
+
 import keras
 import numpy as np
 import pytest
@@ -22,12 +24,20 @@ def values(model):
     return {variable.path: keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables}
 
 
-@pytest.fixture
-def eagerly():
+@contextlib.contextmanager
+def untraced():
     """Runs steps without tracing them, which costs seconds."""
     tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def eagerly():
+    with untraced():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -150,9 +160,8 @@ def test_compiled_step_equals_the_plain_step(tiny_model, random_pair_batch):
     batch = random_pair_batch(0, num_sentences=2, max_length=12, max_pairs=2, round_up=bucket_size)
     compiled, model = tiny_model(), tiny_model()
     found = make_step(compiled, jit_compile=True)(batch)
-    tf.config.run_functions_eagerly(True)
-    expected = make_step(model)(batch)
-    tf.config.run_functions_eagerly(False)
+    with untraced():
+        expected = make_step(model)(batch)
     assert found == pytest.approx(expected, rel=1e-5)
     for path, value in values(model).items():
         np.testing.assert_allclose(values(compiled)[path], value, atol=1e-5, err_msg=path)
@@ -160,5 +169,8 @@ def test_compiled_step_equals_the_plain_step(tiny_model, random_pair_batch):
 
 @pytest.mark.usefixtures("eagerly")
 def test_learning_rate_is_the_encoders_before_the_step(tiny_model, random_pair_batch):
-    step, batch = make_step(tiny_model(), total_steps=4, learning_rate=1e-3, head_learning_rate=0.5), random_pair_batch(0)
+    step, batch = (
+        make_step(tiny_model(), total_steps=4, learning_rate=1e-3, head_learning_rate=0.5),
+        random_pair_batch(0),
+    )
     assert [step(batch)["learning_rate"] for _ in range(4)] == pytest.approx([1e-3, 1e-3, 2e-3 / 3, 1e-3 / 3])

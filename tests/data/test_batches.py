@@ -1,0 +1,179 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from strtf.config import NegativeSampling, PriorCorrection, TrainingOptions
+from strtf.data.batches import (
+    TrainingBatches,
+    bucket_size,
+    exact_size,
+    length_batches,
+    pad_sentences,
+    plan_batches,
+    training_batch,
+)
+from strtf.data.features import Example
+from strtf.schema import candidate_pairs
+
+LENGTHS = st.lists(st.integers(2, 40), min_size=1, max_size=120)
+
+
+def example(number, num_entities=6):
+    """One-token entities at 1, 3, 5, …; every third pair is related."""
+    length = 2 * num_entities + 3 + number % 5
+    starts = 1 + 2 * np.arange(num_entities)
+    pairs = np.array(candidate_pairs(num_entities), np.int32).reshape(-1, 2)
+    return Example(
+        f"s{number}",
+        np.full(length, number + 1, np.int32),
+        np.full(length, number % 7, np.int32),
+        np.stack([starts, starts + 1], axis=1).astype(np.int32),
+        pairs,
+        (np.arange(len(pairs)) % 3 == 0).astype(np.int32) * (1 + number % 2),
+    )
+
+
+EXAMPLES = [example(i) for i in range(37)]
+
+
+def batches(epoch=0, first_step=0, examples=EXAMPLES, **options):
+    return list(TrainingBatches(examples, TrainingOptions(**{"batch_size": 4} | options)).epoch(epoch, first_step))
+
+
+def trained_pairs(made):
+    """(sentence id, spans) of all pairs that weigh something."""
+    return {
+        (ids[batch["pair_sentence"][pair]], tuple(batch["pair_spans"][pair].tolist()))
+        for ids, batch in made
+        for pair in np.flatnonzero(batch["pair_weights"])
+    }
+
+
+def count(epoch_batches, positive):
+    return sum(int(((b["labels"] > 0) == positive)[b["pair_weights"] > 0].sum()) for _, b in epoch_batches)
+
+
+def assert_same(left, right):
+    assert [ids for ids, _ in left] == [ids for ids, _ in right]
+    for (_, one), (_, other) in zip(left, right, strict=True):
+        assert one.keys() == other.keys()
+        for name in one:
+            np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+
+
+class TestTrainingBatches:
+    def test_seed_and_epoch_decide_everything(self):
+        assert_same(batches(epoch=3, seed=1), batches(epoch=3, seed=1))
+
+    @pytest.mark.parametrize("other", [{"epoch": 4, "seed": 1}, {"epoch": 3, "seed": 2}])
+    def test_other_seed_or_epoch_is_another_order(self, other):
+        assert [ids for ids, _ in batches(epoch=3, seed=1)] != [ids for ids, _ in batches(**other)]
+
+    @pytest.mark.parametrize("first_step", [0, 1, 7, 10])
+    def test_first_step_skips_exactly(self, first_step):
+        assert_same(batches(epoch=2, first_step=first_step), batches(epoch=2)[first_step:])
+
+    def test_each_example_comes_once(self):
+        ids = [sentence_id for ids, _ in batches() for sentence_id in ids]
+        assert sorted(ids) == sorted(e.id for e in EXAMPLES)
+
+    @settings(deadline=None, max_examples=20)
+    @given(st.integers(1, 150), st.integers(1, 5))
+    def test_steps_per_epoch(self, size, batch_size):
+        made = TrainingBatches([EXAMPLES[0]] * size, TrainingOptions(batch_size=batch_size))
+        lengths = [len(EXAMPLES[0].token_ids)] * size
+        assert made.steps_per_epoch == len(plan_batches(lengths, batch_size, np.random.default_rng(0)))
+
+    @pytest.mark.parametrize("keep", [0.0, 0.3, 1.0])
+    def test_positives_are_always_kept(self, keep):
+        expected = sum(int((e.labels > 0).sum()) for e in EXAMPLES)
+        assert count(batches(negative_keep=keep), positive=True) == expected
+
+    @pytest.mark.parametrize(("keep", "low", "high"), [(0.0, 0, 0), (0.3, 0.2, 0.4), (1.0, 1, 1)])
+    def test_share_of_negatives(self, keep, low, high):
+        total = sum(int((e.labels == 0).sum()) for e in EXAMPLES)
+        assert low * total <= count(batches(negative_keep=keep), positive=False) <= high * total
+
+    def test_negatives_of_once_are_the_same_each_epoch(self):
+        drawn = [trained_pairs(batches(epoch=e, negative_sampling=NegativeSampling.ONCE)) for e in (0, 1)]
+        assert drawn[0] == drawn[1]
+
+    def test_negatives_of_epoch_are_drawn_anew(self):
+        drawn = [trained_pairs(batches(epoch=e, negative_sampling=NegativeSampling.EPOCH)) for e in (0, 1)]
+        assert drawn[0] != drawn[1]
+
+    @pytest.mark.parametrize(("correction", "weight"), [("none", 1.0), ("logit", 1.0), ("weight", 4.0)])
+    def test_weight_of_negatives(self, correction, weight):
+        made = batches(negative_keep=0.25, prior_correction=PriorCorrection(correction))
+        weights = np.concatenate([b["pair_weights"][b["labels"] == 0] for _, b in made])
+        assert set(weights.tolist()) <= {0.0, weight} and weight in weights
+
+    def test_positives_weigh_one(self):
+        made = batches(negative_keep=0.25, prior_correction=PriorCorrection.WEIGHT)
+        assert {w for _, b in made for w in b["pair_weights"][b["labels"] > 0].tolist()} == {1.0}
+
+    def test_last_batch_has_full_size(self):
+        assert {len(b["lengths"]) for _, b in batches()} == {4}
+
+    def test_examples_without_entities(self):
+        (_, batch), *_ = batches(examples=[example(0, num_entities=0)])
+        assert batch["pair_weights"].sum() == 0 and batch["sentence_weights"].tolist() == [1, 0, 0, 0]
+
+
+class TestTrainingBatch:
+    CHOSEN = (np.array([0, 1]), np.array([], np.int64), np.array([3]))
+
+    def batch(self, round_up=exact_size):
+        return training_batch(EXAMPLES[:3], self.CHOSEN, 2.0, round_up, 4)
+
+    def test_pairs_belong_to_their_sentences(self):
+        assert self.batch()["pair_sentence"].tolist() == [0, 0, 2]
+
+    def test_labels_are_those_of_the_chosen_pairs(self):
+        expected = [EXAMPLES[0].labels[0], EXAMPLES[0].labels[1], EXAMPLES[2].labels[3]]
+        assert self.batch()["labels"].tolist() == expected
+
+    def test_tags_are_padded_with_outside(self):
+        tags = self.batch()["tags"]
+        np.testing.assert_array_equal(tags[1, : len(EXAMPLES[1].tags)], EXAMPLES[1].tags)
+        assert not tags[1, len(EXAMPLES[1].tags) :].any()
+
+    def test_padding_weighs_nothing(self):
+        batch = self.batch(lambda size, axis: size + 3)
+        assert batch["sentence_weights"].tolist() == [1, 1, 1, 0]
+        assert not batch["pair_weights"][3:].any()
+
+
+@settings(deadline=None, max_examples=30)
+@given(LENGTHS, st.integers(1, 6))
+def test_plan_is_a_partition_in_full_batches(lengths, batch_size):
+    plan = plan_batches(lengths, batch_size, np.random.default_rng(0))
+    assert sorted(np.concatenate(plan).tolist()) == list(range(len(lengths)))
+    assert max(map(len, plan)) <= batch_size
+
+
+def test_plan_puts_like_lengths_together():
+    lengths = np.arange(64) % 32
+    plan = plan_batches(lengths, 4, np.random.default_rng(0))
+    assert max(np.ptp(lengths[indices]) for indices in plan) <= 2
+
+
+@settings(deadline=None, max_examples=40)
+@given(LENGTHS, st.integers(1, 200))
+def test_length_batches_cover_all_within_the_budget(lengths, budget):
+    made = list(length_batches(lengths, budget))
+    assert sorted(np.concatenate(made).tolist()) == list(range(len(lengths)))
+    assert all(len(b) == 1 or len(b) * max(lengths[i] for i in b) <= budget for b in made)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(1, 10_000))
+def test_bucket_size_is_the_least_of_its_series(size):
+    series = sorted({2**n for n in range(4, 16)} | {3 * 2**n for n in range(3, 15)})
+    assert bucket_size(size, "T") == next(s for s in series if s >= size)
+
+
+def test_pad_sentences_fills_up_with_short_rows():
+    batch = pad_sentences([np.int32([2, 7, 3])], exact_size, size=2)
+    assert (batch["token_ids"].tolist(), batch["lengths"].tolist()) == ([[2, 7, 3], [0, 0, 0]], [3, 2])

@@ -1,0 +1,218 @@
+"""The definitions of the scores, with an extractor that answers what a test wants."""
+
+import types
+
+import numpy as np
+import pytest
+from seqeval.metrics import f1_score
+from seqeval.scheme import IOBES
+
+from strtf.config import Experiment, OverlapPolicy
+from strtf.data.features import Featurizer
+from strtf.errors import DataError
+from strtf.evaluation.evaluate import ROWS, evaluate, score_table
+from strtf.evaluation.rules import NearestRule, TypePairRule
+from strtf.extraction.extractor import Extraction
+from strtf.models.base import Task
+from strtf.schema import Entity, Relation, Schema, Sentence
+from strtf.text.bieos import TagScheme
+
+BOTH = (Task.NER, Task.RC)
+
+
+def sentence(name, text, spans, relations=()):
+    entities = tuple(Entity(f"e{i}", *span) for i, span in enumerate(spans))
+    named = tuple(Relation(f"e{head}", f"e{tail}", kind) for head, tail, kind in relations)
+    return Sentence(name, text, entities, named)
+
+
+# 左主干 Part, 近段 Place, 狭窄 Finding
+TEXT = "左主干近段狭窄"
+SPANS = [(0, 3, "Part"), (3, 5, "Place"), (5, 7, "Finding")]
+GOLD = sentence("g", TEXT, SPANS, [(0, 1, "Position"), (2, 0, "Modifier")])
+SCHEMA = Schema.from_sentences([GOLD])
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tiny_encoder_dir):
+    from strtf.extraction.load import make_featurizer
+    from strtf.text.vocabulary import Vocabulary
+
+    vocabulary = Vocabulary.load(tiny_encoder_dir / "vocab.txt")
+    return make_featurizer(Experiment(), SCHEMA, vocabulary).tokenizer
+
+
+@pytest.fixture
+def answering(tokenizer):
+    """answering(found, related): an extractor with these answers; `related` per sentence: (i, j, class name)."""
+
+    def make(found=(), related=(), tasks=BOTH, schema=SCHEMA, max_tokens=64, overlaps=OverlapPolicy.LONGEST):
+        featurizer = Featurizer(tokenizer, TagScheme(schema.entity_types), schema, max_tokens, 4, overlaps)
+
+        def relate(texts, entities):
+            make.given = entities
+            classes = [*schema.class_names]
+            return [
+                [(i, j, classes.index(name), 0.9) for i, j, name in pairs] for pairs in related or [[]] * len(texts)
+            ]
+
+        def extract(texts):
+            return [
+                Extraction(s.entities, (1.0,) * len(s.entities), s.relations, (1.0,) * len(s.relations)) for s in found
+            ]
+
+        model = types.SimpleNamespace(tasks=tasks)
+        return types.SimpleNamespace(model=model, featurizer=featurizer, extract=extract, relate=relate)
+
+    return make
+
+
+def counts(score):
+    return score["gold"], score["predicted"], score["correct"]
+
+
+def test_a_perfect_extraction(answering):
+    right = [[(0, 1, "Position(1→2)"), (0, 2, "Modifier(2→1)")]]
+    scores = evaluate(answering([GOLD], right), [GOLD])
+    assert counts(scores["ner"]) == (3, 3, 3)
+    for row in ("rc_predicted", "rc_boundaries", "rc_gold"):
+        assert counts(scores[row]) == (2, 2, 2)
+    assert scores["not_representable"] == {}
+
+
+def test_a_wrong_entity_type_breaks_the_strict_match_only(answering):
+    spans = [(0, 3, "Part"), (3, 5, "Finding"), (5, 7, "Finding")]
+    scores = evaluate(answering([sentence("p", TEXT, spans, [(0, 1, "Position"), (2, 0, "Modifier")])]), [GOLD])
+    assert counts(scores["ner"]) == (3, 3, 2)
+    assert counts(scores["rc_predicted"]) == (2, 2, 1)
+    assert counts(scores["rc_boundaries"]) == (2, 2, 2)
+
+
+def test_a_wrong_boundary_breaks_both(answering):
+    spans = [(0, 3, "Part"), (3, 4, "Place"), (5, 7, "Finding")]
+    scores = evaluate(answering([sentence("p", TEXT, spans, [(0, 1, "Position"), (2, 0, "Modifier")])]), [GOLD])
+    assert counts(scores["rc_predicted"]) == counts(scores["rc_boundaries"]) == (2, 2, 1)
+
+
+@pytest.mark.parametrize("wrong", [(1, 0, "Position"), (0, 1, "Modifier")])
+def test_direction_and_type_of_a_relation_count(answering, wrong):
+    scores = evaluate(answering([sentence("p", TEXT, SPANS, [wrong])]), [GOLD])
+    assert counts(scores["rc_predicted"]) == counts(scores["rc_boundaries"]) == (2, 1, 0)
+
+
+def test_gold_entities_are_given_in_text_order(answering):
+    shuffled = sentence("g", TEXT, SPANS[::-1], [(2, 1, "Position")])
+    scores = evaluate(answering([GOLD], [[(0, 1, "Position(1→2)")]]), [shuffled])
+    assert counts(scores["rc_gold"]) == (1, 1, 1)
+    assert answering.given == [[(0, 3, "Part"), (3, 5, "Place"), (5, 7, "Finding")]]
+
+
+def test_nested_gold_counts_as_missed(answering):
+    nested = sentence("g", TEXT, [*SPANS, (1, 3, "Place")], [(0, 1, "Position"), (3, 2, "Position")])
+    scores = evaluate(answering([GOLD], [[(0, 1, "Position(1→2)")]]), [nested])
+    assert counts(scores["ner"]) == (4, 3, 3)
+    assert counts(scores["rc_gold"]) == (2, 1, 1)
+    assert scores["not_representable"] == {"overlapping entities": 1, "relations of such an entity": 1}
+    assert len(answering.given[0]) == 3
+
+
+def test_gold_that_no_window_holds_counts_as_missed(answering):
+    text = "左主干，" + "管壁不规则，" * 4 + "狭窄"
+    far = sentence("g", text, [(0, 3, "Part"), (len(text) - 2, len(text), "Finding")], [(1, 0, "Modifier")])
+    scores = evaluate(answering([far], max_tokens=16), [far])
+    assert counts(scores["rc_gold"]) == (1, 0, 0)
+    assert scores["not_representable"] == {"relations that no window holds": 1}
+
+
+def test_two_relations_of_one_pair_cannot_both_be_found(answering):
+    twice = sentence("g", TEXT, SPANS, [(0, 1, "Position"), (0, 1, "Modifier")])
+    scores = evaluate(answering([GOLD], [[(0, 1, "Position(1→2)")]]), [twice])
+    assert counts(scores["rc_gold"]) == (2, 1, 1)
+    assert scores["not_representable"] == {"relations without a class of their own": 1}
+
+
+def test_lost_entities_are_counted_without_relations_too(answering):
+    nested = sentence("g", TEXT, [*SPANS, (1, 3, "Place")])
+    scores = evaluate(answering([GOLD], tasks=(Task.NER,)), [nested])
+    assert scores["not_representable"] == {"overlapping entities": 1}
+
+
+def test_overlaps_are_an_error_where_the_option_says_so(answering):
+    nested = sentence("g", TEXT, [*SPANS, (1, 3, "Place")])
+    with pytest.raises(DataError, match="entities must not overlap"):
+        evaluate(answering([GOLD], overlaps=OverlapPolicy.ERROR), [nested])
+
+
+@pytest.mark.parametrize(
+    ("tasks", "rows"),
+    [((Task.NER,), {"ner"}), ((Task.RC,), {"rc_gold"}), (BOTH, {"ner", "rc_predicted", "rc_boundaries", "rc_gold"})],
+)
+def test_rows_follow_the_tasks(answering, tasks, rows):
+    scores = evaluate(answering([GOLD], tasks=tasks), [GOLD])
+    assert scores.keys() & ROWS.keys() == rows == scores["per_type"].keys() == scores["macro_f1"].keys()
+
+
+def test_rules_have_rows_of_their_own(answering):
+    rule = TypePairRule.fit([GOLD])
+    scores = evaluate(answering([GOLD]), [GOLD], (rule, NearestRule(rule.relation_classes)))
+    assert counts(scores["type_pair_rule"]) == (2, 2, 2)
+    assert counts(scores["nearest_rule"])[0] == 2
+
+
+def test_types_have_scores_of_their_own(answering):
+    found = sentence("p", TEXT, SPANS[:2], [(0, 1, "Position")])
+    per_type = evaluate(answering([found]), [GOLD])["per_type"]
+    assert {name: counts(score) for name, score in per_type["ner"].items()} == {
+        "Finding": (1, 0, 0),
+        "Part": (1, 1, 1),
+        "Place": (1, 1, 1),
+    }
+    assert {name: counts(s) for name, s in per_type["rc_predicted"].items()} == {
+        "Modifier": (1, 0, 0),
+        "Position": (1, 1, 1),
+    }
+
+
+def test_ner_agrees_with_seqeval(answering):
+    rng, scheme = np.random.default_rng(0), TagScheme(SCHEMA.entity_types)
+    gold, found, gold_tags, found_tags = [], [], [], []
+    for number in range(40):
+        text = "左" * int(rng.integers(3, 25))
+        for sentences, tags in ((gold, gold_tags), (found, found_tags)):
+            spans = random_spans(rng, len(text))
+            sentences.append(sentence(f"s{number}", text, spans))
+            tags.append([scheme.names[tag] for tag in scheme.encode(spans, len(text))])
+    scores = evaluate(answering(found, tasks=(Task.NER,)), gold)
+    expected = f1_score(gold_tags, found_tags, average="micro", mode="strict", scheme=IOBES)
+    assert 0.05 < expected < 0.95
+    assert scores["ner"]["f1"] == pytest.approx(expected)
+
+
+def random_spans(rng, length):
+    spans, start = [], 0
+    while (start := start + int(rng.integers(0, 2))) < length:
+        end = min(start + int(rng.integers(1, 3)), length)
+        spans.append((start, end, str(rng.choice(SCHEMA.entity_types))))
+        start = end
+    return spans
+
+
+def test_the_table_names_setting_and_scores(answering):
+    found = sentence("p", TEXT, SPANS[:2], [(0, 1, "Position")])
+    rule = TypePairRule.fit([GOLD])
+    scores = evaluate(answering([found]), [GOLD], (rule, NearestRule(rule.relation_classes)))
+    table = score_table(scores | {"not_representable": {"overlapping entities": 3}}, "test split, 1 sentences, run")
+    lines = table.splitlines()
+    assert lines[0] == "test split, 1 sentences, run"
+    assert "NER 100.00 66.67 80.00 3 2 2" in [" ".join(line.split()) for line in lines]
+    for label in ROWS.values():
+        assert any(line.startswith(label) for line in lines)
+    assert "NER, by type (macro F1 66.67)" in table
+    assert "RC, predicted entities, by type (macro F1 50.00)" in table
+    assert lines[-1] == "Not representable, counted as missed: 3 overlapping entities"
+
+
+def test_the_table_of_a_split_without_entities(answering):
+    empty = sentence("g", TEXT, [])
+    table = score_table(evaluate(answering([empty]), [empty]), "title")
+    assert "DataFrame" not in table and "nan" not in table.lower()

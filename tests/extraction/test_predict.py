@@ -1,0 +1,145 @@
+"""Documents in, JSON Lines out."""
+
+import io
+import json
+import types
+
+import pytest
+
+from strtf.config import Experiment
+from strtf.data.corpus import read_corpus
+from strtf.data.documents import Document
+from strtf.errors import DataError, StrtfError
+from strtf.extraction import predict
+from strtf.extraction.extractor import Extraction
+from strtf.extraction.predict import extraction_record, predict_run
+from strtf.run_dir import RunDir
+from strtf.schema import Entity, Relation
+
+TEXTS = ["左主干可见狭窄约30%。", "", "前降支近段：狭窄", "  ", "右冠😀\u2028血流"]
+
+
+@pytest.fixture
+def stub_run(tmp_path, monkeypatch, stub_extractor):
+    """A run directory whose extractor is the stub; documents are extracted two at a time."""
+    run = types.SimpleNamespace(require=lambda: run, read_experiment=Experiment)
+    monkeypatch.setattr(predict, "load_extractor", lambda *_: (stub_extractor(), None))
+    monkeypatch.setattr(predict, "DOCUMENTS_AT_ONCE", 2)
+    return run
+
+
+def records(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
+
+
+def names(directory):
+    return sorted(path.name for path in directory.iterdir())
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_lines_of_output_are_those_of_the_input(stub_run, tmp_path, form):
+    source, target = tmp_path / "in", tmp_path / "out.jsonl"
+    lines = TEXTS if form == "text" else [json.dumps({"id": f"r{i}", "text": text}) for i, text in enumerate(TEXTS)]
+    source.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    predict_run(stub_run, str(source), str(target), {})
+    found = records(target)
+    assert [record["text"] for record in found] == TEXTS
+    assert [record["id"] for record in found] == [f"in-{i}" if form == "text" else f"r{i - 1}" for i in range(1, 6)]
+
+
+def test_real_output_reads_back_as_a_corpus(random_run, tmp_path):
+    source, target = tmp_path / "in.txt", tmp_path / "out.jsonl"
+    source.write_text("\n".join(TEXTS), encoding="utf-8")
+    predict_run(random_run, str(source), str(target), {})
+    sentences, found = read_corpus(target), records(target)
+    assert [sentence.text for sentence in sentences] == TEXTS
+    assert sum(len(sentence.entities) for sentence in sentences) > 5
+    assert sum(len(sentence.relations) for sentence in sentences) > 0
+    for sentence, record in zip(sentences, found, strict=True):
+        assert [e["text"] for e in record["entities"]] == [sentence.text[e.start : e.end] for e in sentence.entities]
+        parts = (*record["entities"], *record["relations"])
+        assert all(0.0 <= part["probability"] <= 1.0 for part in parts)
+    assert names(tmp_path) == ["in.txt", "out.jsonl"]
+
+
+def test_a_record_holds_what_was_found():
+    document = Document("d", "左主干狭窄")
+    entities = (Entity("e1", 0, 3, "Body Part"), Entity("e2", 3, 5, "Degree"))
+    extraction = Extraction(entities, (0.98765, 1.0), (Relation("e2", "e1", "Modifier"),), (0.5,))
+    assert extraction_record(document, extraction) == {
+        "id": "d",
+        "text": "左主干狭窄",
+        "entities": [
+            {"id": "e1", "start": 0, "end": 3, "type": "Body Part", "text": "左主干", "probability": 0.9877},
+            {"id": "e2", "start": 3, "end": 5, "type": "Degree", "text": "狭窄", "probability": 1.0},
+        ],
+        "relations": [{"head": "e2", "tail": "e1", "type": "Modifier", "probability": 0.5}],
+    }
+
+
+def test_a_listing_for_people(stub_run, tmp_path):
+    (tmp_path / "in.txt").write_text("左a，b\n", encoding="utf-8")
+    predict_run(stub_run, str(tmp_path / "in.txt"), str(tmp_path / "out.txt"), {}, style="triples")
+    listing = (tmp_path / "out.txt").read_text(encoding="utf-8").splitlines()
+    assert listing[0] == "左a，b"
+    assert [line.strip() for line in listing[1:]] == [
+        "Body Part: a [1:2] 1.00",
+        "Degree: b [3:4] 1.00",
+        "Modifier(b → a) 0.91",
+    ]
+
+
+def test_standard_input_and_output(stub_run, monkeypatch, capsysbinary):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("左a\nb".encode()), encoding="ascii"))
+    predict_run(stub_run, "-", "-", {})
+    found = [json.loads(line) for line in capsysbinary.readouterr().out.decode("utf-8").splitlines()]
+    assert [(record["id"], record["text"]) for record in found] == [("line-1", "左a"), ("line-2", "b")]
+
+
+def test_the_file_appears_only_when_it_is_complete(stub_run, tmp_path, monkeypatch):
+    source, target = tmp_path / "in.txt", tmp_path / "out.jsonl"
+    source.write_text("a\n" * 6)
+    seen = []
+
+    def watched(extractor, documents, made=predict.predict_records):
+        seen.append(target.exists())
+        return made(extractor, documents)
+
+    monkeypatch.setattr(predict, "predict_records", watched)
+    predict_run(stub_run, str(source), str(target), {})
+    assert seen == [False] * 3
+    assert len(records(target)) == 6
+
+
+@pytest.mark.parametrize("old", [None, "what was there\n"])
+def test_an_error_half_way_leaves_nothing_new(stub_run, tmp_path, old):
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text('{"text": "a"}\n' * 4 + '{"text": 5}\n')
+    if old:
+        target.write_text(old)
+    with pytest.raises(DataError, match=r"in\.jsonl:5: text must be a string"):
+        predict_run(stub_run, str(source), str(target), {})
+    assert (target.read_text() if target.exists() else None) == old
+    assert not [name for name in names(tmp_path) if name.endswith(".partial")]
+
+
+def test_a_missing_input_leaves_nothing(stub_run, tmp_path):
+    with pytest.raises(DataError, match=r"none\.txt:1: the file must be readable"):
+        predict_run(stub_run, str(tmp_path / "none.txt"), str(tmp_path / "out.jsonl"), {})
+    assert names(tmp_path) == []
+
+
+def test_an_empty_input_makes_an_empty_output(stub_run, tmp_path):
+    (tmp_path / "in.txt").write_text("")
+    predict_run(stub_run, str(tmp_path / "in.txt"), str(tmp_path / "out.jsonl"), {})
+    assert (tmp_path / "out.jsonl").read_text() == ""
+
+
+def test_a_missing_run(tmp_path):
+    with pytest.raises(StrtfError, match="--run_dir must hold a run"):
+        predict_run(RunDir(tmp_path / "none"), "-", "-", {})
+
+
+def test_options_that_the_weights_do_not_fit(random_run):
+    with pytest.raises(StrtfError, match=r"--num_task_blocks: 2 against 3"):
+        predict_run(random_run, "-", "-", {"model": {"num_task_blocks": 3}})

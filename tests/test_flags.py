@@ -1,0 +1,160 @@
+"""Command line flags mirror the options, and mistakes of the command line are one line."""
+
+import enum
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from absl import flags
+from absl.testing import flagsaver
+
+import strtf.train  # noqa: F401 (defines the flags)
+from strtf import flags as our_flags
+from strtf.config import Experiment, RcMask, Tasks, option_fields
+from strtf.errors import StrtfError
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
+FIELDS = [(group, field) for group, options in our_flags.GROUPS.items() for field in option_fields(options)]
+IDS = [field.name for _, field in FIELDS]
+
+
+@pytest.fixture
+def parse():
+    """parse("--epochs=3", …): sets the flags of `strtf.train` until the test ends."""
+    with flagsaver.flagsaver():
+        flags.FLAGS.unparse_flags()
+        yield lambda *arguments: our_flags._parse(["train", "--run_dir=x", *arguments])
+
+
+@pytest.mark.parametrize(("group", "field"), FIELDS, ids=IDS)
+def test_each_option_is_a_flag_with_its_default_and_help(group, field):
+    flag = flags.FLAGS[field.name]
+    assert flag.default == field.default
+    choices = f"<{'|'.join(flag.parser.enum_values)}>: " if isinstance(field.default, enum.Enum) else ""
+    assert flag.help == choices + field.metadata["help"]
+
+
+@pytest.mark.parametrize(("group", "field"), FIELDS, ids=IDS)
+def test_each_flag_reaches_the_experiment(group, field, parse):
+    value = another_value(field)
+    parse(f"--{field.name}={value}")
+    assert getattr(getattr(our_flags.experiment_from_flags(), group), field.name) == type(field.default)(value)
+
+
+def another_value(field):
+    if isinstance(field.default, bool):
+        return not field.default
+    if isinstance(field.default, enum.Enum):
+        # not tasks=ner, rc: those choose select_by too, and that has a test of its own
+        return next(value for value in type(field.default) if value is not field.default)
+    if isinstance(field.default, int):
+        return field.default + 1
+    if isinstance(field.default, float):
+        return field.default + min(0.5, ((field.metadata["high"] or 1.0) - field.default) / 2)
+    return "somewhere"
+
+
+def test_no_flags_are_the_default_experiment(parse):
+    parse()
+    assert our_flags.experiment_from_flags() == Experiment()
+
+
+def test_names_of_options_are_unique():
+    assert len(set(IDS)) == len(IDS)
+
+
+def test_only_given_options_override(parse):
+    parse("--rc_mask=cls_focused", "--epochs=20")
+    assert our_flags.given_options() == {
+        "data": {},
+        "model": {"rc_mask": "cls_focused"},
+        "training": {"epochs": 20},  # given, though it is the default
+    }
+
+
+def test_a_flag_file(parse, tmp_path):
+    (tmp_path / "exp.flags").write_text("# a comment\n--tasks=ner\n--epochs=3\n\n--rc_mask=cls_focused\n")
+    parse(f"--flagfile={tmp_path / 'exp.flags'}", "--epochs=5")
+    experiment = our_flags.experiment_from_flags()
+    assert (experiment.model.tasks, experiment.model.rc_mask) == (Tasks.NER, RcMask.CLS_FOCUSED)
+    assert experiment.training.epochs == 5
+
+
+@pytest.mark.parametrize(
+    ("argument", "named"),
+    [
+        ("--rc_mask=both", "cls_focused|pair_focused"),
+        ("--epochs=many", "many"),
+        ("--dropout=2", "2"),
+        ("--epoch=3", "epochs"),
+        ("--run_dir", "run_dir"),
+        ("corpus.jsonl", "corpus.jsonl"),
+    ],
+)
+def test_mistakes_are_one_line(parse, argument, named):
+    with pytest.raises(SystemExit) as caught:
+        parse(argument)
+    assert caught.value.code.startswith("error: ")
+    assert named in caught.value.code
+    assert "\n" not in caught.value.code
+
+
+def test_the_run_directory_is_required():
+    with flagsaver.flagsaver():
+        flags.FLAGS.unparse_flags()
+        with pytest.raises(SystemExit, match="run_dir"):
+            our_flags._parse(["train"])
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (StrtfError("x must be y. Received: z."), "error: x must be y. Received: z."),
+        (FileNotFoundError(2, "No such file or directory", "a/b"),
+         "error: a/b must be accessible. Received: No such file or directory."),
+        (OSError("disk"), "error: A file must be accessible. Received: disk."),
+        (KeyboardInterrupt(), 130),
+    ],
+)  # fmt: skip
+def test_what_a_user_can_mend_ends_without_a_traceback(error, code):
+    def main():
+        raise error
+
+    with pytest.raises(SystemExit) as caught:
+        our_flags._guarded(main)
+    assert caught.value.code == code
+
+
+def test_other_errors_keep_their_traceback():
+    def main():
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        our_flags._guarded(main)
+
+
+@pytest.mark.parametrize("entry", ["train", "evaluate", "predict"])
+def test_flags_are_read_without_tensorflow(entry):
+    """So that --help and typing mistakes answer at once."""
+    code = f"import sys, strtf.{entry}; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["evaluate", "--run_dir=runs/none-such"], "--run_dir must hold a run of `python -m strtf.train`"),
+        (["train", "--run_dir=runs/none-such", "--train_data=none.jsonl"], "none.jsonl:1: the file must be readable"),
+        (["train", "--run_dir=runs/none-such", "--tasks=all"], "joint|ner|rc"),
+    ],
+)
+def test_a_process_ends_with_one_line_and_code_1(arguments, message):
+    command = [sys.executable, "-m", f"strtf.{arguments[0]}", *arguments[1:]]
+    done = subprocess.run(
+        command, cwd=REPOSITORY, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ") and message in done.stderr
+    assert done.stderr.count("\n") == 1 and done.stdout == ""
+    assert not (REPOSITORY / "runs" / "none-such").exists()

@@ -1,0 +1,83 @@
+"""Training, evaluation and prediction end to end: a tiny model learns a tiny corpus by heart."""
+
+import json
+
+import pytest
+
+from strtf.config import DataOptions, Experiment, ModelOptions, TrainingOptions
+from strtf.data.corpus import read_corpus
+from strtf.evaluation.run import evaluate_run
+from strtf.extraction.predict import predict_run
+from strtf.run_dir import RunDir
+from strtf.training.train import train
+
+EPOCHS = 50
+ROWS = {"ner", "rc_predicted", "rc_gold", "rc_boundaries", "type_pair_rule", "nearest_rule"}
+
+
+@pytest.fixture(scope="module")
+def run(tiny_encoder_dir, tiny_corpus_dir, tmp_path_factory):
+    run_dir = RunDir(tmp_path_factory.mktemp("smoke") / "run")
+    experiment = Experiment(
+        # the best epoch is the one that knows the training split best: it is to be learnt by heart
+        data=DataOptions(data_dir=str(tiny_corpus_dir), dev_data=str(tiny_corpus_dir / "train.jsonl")),
+        model=ModelOptions(encoder=str(tiny_encoder_dir), num_task_blocks=2, max_tokens=64, dropout=0.0),
+        training=TrainingOptions(
+            epochs=EPOCHS, batch_size=8, learning_rate=2e-3, head_learning_rate=1e-2, negative_keep=0.5
+        ),
+    )
+    train(experiment, run_dir)
+    return run_dir
+
+
+@pytest.fixture(scope="module")
+def scores(run, tmp_path_factory):
+    """{split: scores} of the best weights."""
+    found = {}
+    for split in ("train", "test"):
+        path = tmp_path_factory.mktemp("scores") / f"{split}.json"
+        table = evaluate_run(run, split, {}, str(path))
+        found[split] = json.loads(path.read_text(encoding="utf-8")) | {"table": table}
+    return found
+
+
+def test_losses_fall(run):
+    history = [json.loads(line) for line in run.history.read_text(encoding="utf-8").splitlines()]
+    assert [row["epoch"] for row in history] == list(range(1, EPOCHS + 1))
+    for name in ("loss", "loss_ner", "loss_rc"):
+        assert history[-1][name] < 0.1 * history[0][name]
+
+
+def test_the_training_split_is_learnt_by_heart(scores):
+    assert scores["train"]["ner"]["f1"] == 1.0
+    assert scores["train"]["rc_gold"]["f1"] > 0.9
+    assert scores["train"]["rc_predicted"]["f1"] > 0.9
+
+
+def test_it_carries_over_to_sentences_of_the_same_kind(scores):
+    assert scores["test"]["ner"]["f1"] > 0.8
+    assert scores["test"]["rc_predicted"]["f1"] > 0.5
+
+
+def test_json_and_table_hold_every_row(scores):
+    found = scores["test"]
+    assert found.keys() >= ROWS | {"per_type", "macro_f1", "not_representable", "split", "run_dir"}
+    assert found["per_type"].keys() == ROWS
+    assert found["per_type"]["ner"].keys() == {"Body Part", "Degree", "Location", "Quantifier"}
+    assert found["table"].startswith("test split, 8 sentences")
+    assert "RC, gold entities" in found["table"] and "nearest rule" in found["table"]
+
+
+def test_prediction_finds_the_annotation(run, tiny_corpus_dir, tmp_path):
+    gold = read_corpus(tiny_corpus_dir / "train.jsonl")
+    source, target = tmp_path / "texts.txt", tmp_path / "found.jsonl"
+    source.write_text("".join(f"{sentence.text}\n" for sentence in gold), encoding="utf-8")
+    predict_run(run, str(source), str(target), {})
+    found = read_corpus(target)
+    assert [sentence.text for sentence in found] == [sentence.text for sentence in gold]
+    for ours, theirs in zip(found, gold, strict=True):
+        assert {(e.span, e.type) for e in ours.entities} == {(e.span, e.type) for e in theirs.entities}
+
+
+def test_tensorboard_has_files(run):
+    assert list(run.tensorboard.glob("events*"))
