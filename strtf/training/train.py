@@ -1,8 +1,9 @@
 """One training run from options to weights: what `python -m strtf.train` does."""
 
 import collections
-import json
 import logging
+import os
+import shutil
 
 import keras
 
@@ -118,9 +119,14 @@ def _report(train_split, dev_split, examples, schema: Schema, lost: collections.
 
 
 def _create(run_dir: RunDir, experiment: Experiment, schema: Schema, pretrained, train_split) -> None:
-    run_dir.path.mkdir(parents=True, exist_ok=True)
-    write_json(run_dir.schema, schema.to_json())
-    write_json(run_dir.encoder, pretrained.config.to_json())
-    write_json(run_dir.rules, TypePairRule.fit(train_split).to_json())
-    pretrained.vocabulary.save(run_dir.vocabulary)
-    write_json(run_dir.config, json.loads(json.dumps(experiment.to_json())))  # last: its presence marks a run
+    """Makes the run directory whole: written beside its place, then renamed over nothing or an empty directory."""
+    run_dir.path.parent.mkdir(parents=True, exist_ok=True)
+    partial = RunDir(run_dir.path.with_name(f"{run_dir.path.name}.partial"))
+    shutil.rmtree(partial.path, ignore_errors=True)
+    partial.path.mkdir()
+    write_json(partial.schema, schema.to_json())
+    write_json(partial.encoder, pretrained.config.to_json())
+    write_json(partial.rules, TypePairRule.fit(train_split).to_json())
+    pretrained.vocabulary.save(partial.vocabulary)
+    write_json(partial.config, experiment.to_json())
+    os.replace(partial.path, run_dir.path)

@@ -77,7 +77,7 @@ def test_characters_are_the_same_under_any_neighbours(text):
 def test_wordpiece_keeps_pieces_of_words_with_their_place():
     encoding = WORDPIECE.encode("胃 20MM，窄")
     assert tokens(encoding) == ["胃", "20", "##mm", "，", "窄"]
-    assert list(zip(encoding.starts.tolist(), encoding.ends.tolist())) == [
+    assert list(zip(encoding.starts.tolist(), encoding.ends.tolist(), strict=True)) == [
         (0, 1),
         (2, 4),
         (4, 6),
@@ -131,7 +131,7 @@ def test_single_characters_have_googles_ids(chinese, reference):
     ]
     chars = [chr(c) for first, last in blocks for c in range(first, last + 1)]
     expected = reference.encode_batch(chars, add_special_tokens=False)
-    known = [(c, e.ids[0]) for c, e in zip(chars, expected) if len(e.ids) == 1 and e.tokens != ["[UNK]"]]
+    known = [(c, e.ids[0]) for c, e in zip(chars, expected, strict=True) if len(e.ids) == 1 and e.tokens != ["[UNK]"]]
     assert len(known) > 7000
     assert [(c, int(i)) for c, _ in known for i in chinese.encode(c).ids] == known
 
