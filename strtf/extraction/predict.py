@@ -72,7 +72,8 @@ def as_json(record: dict) -> str:
 
 def as_triples(record: dict) -> str:
     """The text, its entities, and its relations as head → tail, each with its probability."""
-    names = {entity["id"]: entity["text"] for entity in record["entities"]}
+    # the offsets tell apart entities of the same words
+    names = {e["id"]: f"{e['text']}[{e['start']}:{e['end']}]" for e in record["entities"]}
     lines = [record["text"]]
     lines += [
         f"  {e['type']}: {e['text']} [{e['start']}:{e['end']}] {e['probability']:.2f}" for e in record["entities"]

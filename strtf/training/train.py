@@ -9,7 +9,7 @@ import keras
 
 from strtf.config import Experiment, Tasks
 from strtf.data.batches import TrainingBatches, bucket_size, exact_size
-from strtf.data.load import load_training_splits
+from strtf.data.load import load_split, load_training_splits
 from strtf.errors import StrtfError
 from strtf.evaluation.rules import TypePairRule
 from strtf.extraction.load import make_extractor, make_featurizer
@@ -91,7 +91,11 @@ def _check_run_dir(experiment: Experiment, run_dir: RunDir, resume: bool) -> Non
 
 def _schema(experiment: Experiment, train_split) -> Schema:
     given = experiment.data.schema
-    return Schema.from_json(read_json(given)) if given else Schema.from_sentences(train_split)
+    if given:
+        return Schema.from_json(read_json(given))
+    # a subsample may miss types that the development split has; the inventory is the whole split's
+    whole = load_split(experiment.data, "train") if experiment.data.max_train_sentences else train_split
+    return Schema.from_sentences(whole)
 
 
 def _check_schema(schema: Schema, experiment: Experiment) -> None:
