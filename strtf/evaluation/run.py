@@ -20,7 +20,7 @@ def evaluate_run(run_dir: RunDir, split: str, given: dict[str, dict], json_path:
     """
     experiment = run_dir.require().read_experiment().override(given)
     run_dir.read_schema().check(sentences := load_split(experiment.data, split))
-    extractor, _ = load_extractor(run_dir, experiment)
+    extractor = load_extractor(run_dir, experiment)
     table = read_json(run_dir.rules)
     scores = evaluate(extractor, sentences, (TypePairRule.from_json(table), NearestRule.from_json(table)))
     if json_path:

@@ -43,7 +43,7 @@ def no_relation_shift(experiment: Experiment) -> float:
     return -math.log(training.negative_keep)
 
 
-def load_extractor(run_dir: RunDir, experiment: Experiment | None = None) -> tuple[Extractor, Experiment]:
+def load_extractor(run_dir: RunDir, experiment: Experiment | None = None) -> Extractor:
     """The extractor with a run's best weights.
 
     Args:
@@ -56,4 +56,4 @@ def load_extractor(run_dir: RunDir, experiment: Experiment | None = None) -> tup
     values, _ = read_tensors(run_dir.weights)
     assign_named(model.trainable_variables, values, str(run_dir.weights))
     featurizer = make_featurizer(experiment, schema, Vocabulary.load(run_dir.vocabulary))
-    return make_extractor(experiment, model, featurizer), experiment
+    return make_extractor(experiment, model, featurizer)

@@ -30,7 +30,7 @@ def predict_run(run_dir: RunDir, source: str, target: str, given: dict[str, dict
         style: one of STYLES: a line of JSON per document, or a listing for people.
     """
     experiment = run_dir.require().read_experiment().override(given)
-    extractor, _ = load_extractor(run_dir, experiment)
+    extractor = load_extractor(run_dir, experiment)
     with _output(target) as output, progress(None, "predict", "doc") as bar:
         documents = read_documents(source)
         while chunk := list(itertools.islice(documents, DOCUMENTS_AT_ONCE)):

@@ -49,8 +49,7 @@ def make_optimizer(options: TrainingOptions, total_steps: int, model: keras.Mode
 class FusedAdamW(keras.optimizers.AdamW):
     """Keras' AdamW whose update is one kernel per variable on TensorFlow instead of some twenty operations.
 
-    The arithmetic is Keras' own (`epsilon` outside the bias correction); elsewhere Keras' code runs. On the bundled
-    encoder it saves about a third of the step's operations, and the time to optimise the graph with them.
+    The arithmetic is Keras' own (`epsilon` outside the bias correction); elsewhere Keras' code runs.
     """
 
     def update_step(self, gradient, variable, learning_rate):

@@ -23,7 +23,7 @@ TEXTS = ["左主干可见狭窄约30%。", "", "前降支近段：狭窄", "  ",
 def stub_run(tmp_path, monkeypatch, stub_extractor):
     """A run directory whose extractor is the stub; documents are extracted two at a time."""
     run = types.SimpleNamespace(require=lambda: run, read_experiment=Experiment)
-    monkeypatch.setattr(predict, "load_extractor", lambda *_: (stub_extractor(), None))
+    monkeypatch.setattr(predict, "load_extractor", lambda *_: stub_extractor())
     monkeypatch.setattr(predict, "DOCUMENTS_AT_ONCE", 2)
     return run
 

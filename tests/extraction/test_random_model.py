@@ -79,7 +79,7 @@ def test_relations_of_the_entities_just_found(random_extractor, documents, expec
 
 
 def test_a_run_directory_gives_the_same_extractor(random_run, documents, expected):
-    extractor, _ = load_extractor(random_run)
+    extractor = load_extractor(random_run)
     assert_same(extractor.extract(documents), expected)
 
 
