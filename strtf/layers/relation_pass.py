@@ -129,7 +129,7 @@ def dense_rows(blocks, states, pairs, rc_mask, training=False):
     mask = rc_mask_matrix(rc_mask, pairs["pair_rows"], key_mask)  # [P, T, T]
     for block in blocks:
         qkv = ops.reshape(block.project_qkv(rows), (-1, length, 3 * width))  # [P, T, 3D]
-        q, k, v = ops.split(qkv, 3, axis=-1)
+        q, k, v = block.heads(qkv, 3)  # [P, H, T, D/H]
         context = block.attend(q, k, v, mask, training)  # [P, T, D]
         rows = block.finish(rows, ops.reshape(context, (-1, width)), training)  # [P·T, D]
     return rows
@@ -140,12 +140,11 @@ def pair_focused_cls(blocks, states, layout, training=False):
 
     Walk back: [CLS] of b_K reads keys and values of S_p, those rows read S_p in b_{K-1}, and so on down to b_1.
     So M rows a pair suffice in every block; b_1 takes its projections from the sentence, where the NER pass
-    made them; b_K needs a query, an output projection and a feed-forward for [CLS] only.
+    made them; b_K has one query a pair, so its keys and values need no projection (`TransformerBlock.attend_one`),
+    and its output projection and feed-forward run for [CLS] only.
     """
     if len(blocks) == 1:
-        q, k, v = ops.split(ops.take(states["qkv_1"], layout.slot_tokens, axis=0), 3, axis=-1)  # [P, M, D]
-        cls = ops.take(states["input_1"], layout.cls_tokens, axis=0)  # [P, D]
-        return cls_row(blocks[0], cls, q[:, 0], k, v, layout.slot_mask, training)
+        return first_cls(blocks[0], states, layout, training)
     rows = pair_focused_rows(blocks[:-1], states, layout, training)  # [R, D]
     return last_cls(blocks[-1], rows, layout, training)
 
@@ -156,7 +155,7 @@ def pair_focused_rows(blocks, states, layout, training=False):
     token, _, _ = layout.packed_rows()
     rows = ops.take(states["input_1"], token, axis=0)  # [R, D]
     for block, following in itertools.zip_longest(blocks, blocks[1:]):
-        q, k, v = ops.split(qkv, 3, axis=-1)  # [P, M, D]
+        q, k, v = block.heads(qkv, 3)  # [P, H, M, D/H]
         context = layout.pack(block.attend(q, k, v, layout.slot_mask, training))  # [R, D]
         rows = block.finish(rows, context, training)
         if following is not None:
@@ -171,15 +170,12 @@ def cls_focused_cls(blocks, states, layout, training=False):
     as inputs of b_2: only [CLS] is per pair. That settles K = 1 and K = 2. From b_2 on all rows differ by pair,
     because they read the pair's [CLS]; but b_K reads only S_p, so b_{K-1} need only yield the rows S_p.
     """
-    qkv = ops.take(states["qkv_1"], layout.slot_tokens, axis=0)  # [P, M, 3D]
-    q, k, v = ops.split(qkv, 3, axis=-1)
-    cls = ops.take(states["input_1"], layout.cls_tokens, axis=0)  # [P, D]
-    cls = cls_row(blocks[0], cls, q[:, 0], k, v, layout.slot_mask, training)  # [P, D]
+    cls = first_cls(blocks[0], states, layout, training)  # [P, D]
     if len(blocks) == 1:
         return cls
     if len(blocks) == 2:
-        q, k, v = _second_slots(blocks[1], cls, states, layout)
-        return cls_row(blocks[1], cls, q[:, 0], k, v, layout.slot_mask, training)
+        qkv = _second_slots(blocks[1], cls, states, layout)  # [P, M, 3D]
+        return cls_row(blocks[1], cls, qkv, layout.slot_mask, training)
     if len(blocks) == 3:
         rows = second_block_rows(blocks[1], cls, states, layout, layout.packed_rows(), training)  # [R, D]
         return last_cls(blocks[2], rows, layout, training)
@@ -190,17 +186,29 @@ def cls_focused_cls(blocks, states, layout, training=False):
     return last_cls(blocks[-1], rows, layout, training)
 
 
-def cls_row(block, cls, query, key, value, mask, training):
-    """One block for the [CLS] row alone: [P, D], [P, D], [P, M, D], [P, M, D] -> [P, D]."""
-    context = block.attend(query[:, None], key, value, mask, training)[:, 0]  # [P, D]
-    return block.finish(cls, context, training)
+def first_cls(block, states, layout, training):
+    """b_1 for the [CLS] rows alone, from the sentence's own projections. [P, D]."""
+    qkv = ops.take(states["qkv_1"], layout.slot_tokens, axis=0)  # [P, M, 3D]
+    cls = ops.take(states["input_1"], layout.cls_tokens, axis=0)  # [P, D]
+    return cls_row(block, cls, qkv, layout.slot_mask, training)
+
+
+def cls_row(block, cls, qkv, mask, training):
+    """One block for the [CLS] rows [P, D] alone, given the projections [P, M, 3D] of S_p. [P, D]."""
+    return block.finish(cls, _slot_0_context(block, qkv, mask, training), training)
 
 
 def last_cls(block, rows, layout, training):
-    """b_K from the packed rows of S_p: keys and values of all of them, the rest for [CLS] only. [R, D] -> [P, D]."""
+    """b_K from the packed rows of S_p: one query a pair, so no key or value is projected. [R, D] -> [P, D]."""
     cls = ops.take(rows, layout.cls_rows, axis=0)  # [P, D]
-    k, v = ops.split(layout.unpack(block.project_kv(rows)), 2, axis=-1)  # [P, M, D]
-    return cls_row(block, cls, block.project_q(cls), k, v, layout.slot_mask, training)
+    context = block.attend_one(block.project_q(cls), layout.unpack(rows), layout.slot_mask, training)  # [P, D]
+    return block.finish(cls, context, training)
+
+
+def _slot_0_context(block, qkv, mask, training):
+    """Context of the first slot over all slots: [P, M, 3D] -> [P, D]."""
+    q, k, v = block.heads(qkv, 3)  # [P, H, M, D/H]
+    return block.attend(q[:, :, :1], k, v, mask, training)[:, 0]
 
 
 def second_block_rows(block, cls, states, layout, wanted, training):
@@ -219,14 +227,15 @@ def second_block_rows(block, cls, states, layout, wanted, training):
         [W, D].
     """
     token, pair, is_cls = wanted
-    q, k, v = _second_slots(block, cls, states, layout)  # [P, M, D], slot 0 is the pair's [CLS]
-    cls_context = block.attend(q[:, :1], k, v, layout.slot_mask, training)[:, 0]  # [P, D]
+    slots = _second_slots(block, cls, states, layout)  # [P, M, 3D], slot 0 is the pair's [CLS]
+    cls_context = _slot_0_context(block, slots, layout.slot_mask, training)  # [P, D]
+    cls_key, cls_value = ops.split(slots[:, 0, block.hidden_size :], 2, axis=-1)  # [P, D]
     context, log_normaliser = _context_without_cls(block, states, layout.length, training)  # [B·T, D], [B·T, H]
     query = ops.take(states["qkv_2"][:, : block.hidden_size], token, axis=0)  # [W, D]
-    score = _row_scores(block, query, ops.take(k[:, 0], pair, axis=0))  # [W, H]
+    score = _row_scores(block, query, ops.take(cls_key, pair, axis=0))  # [W, H]
     weight = ops.sigmoid(score - ops.take(log_normaliser, token, axis=0))  # [W, H]
     rest, own = (_per_head(block, w, query.dtype) for w in (1.0 - weight, block.drop(weight, training)))  # [W, D]
-    joined = rest * ops.take(context, token, axis=0) + own * ops.take(v[:, 0], pair, axis=0)  # [W, D]
+    joined = rest * ops.take(context, token, axis=0) + own * ops.take(cls_value, pair, axis=0)  # [W, D]
     joined = ops.where(is_cls[:, None], ops.take(cls_context, pair, axis=0), joined)
     rows = ops.take(states["input_2"], token, axis=0)  # [W, D]
     rows = ops.where(is_cls[:, None], ops.take(cls, pair, axis=0), rows)
@@ -234,23 +243,22 @@ def second_block_rows(block, cls, states, layout, wanted, training):
 
 
 def _second_slots(block, cls, states, layout):
-    """Queries, keys, values of S_p in b_2: entity rows are the sentence's, [CLS] is the pair's. 3 × [P, M, D]."""
+    """Projections of S_p in b_2: the entity rows' are the sentence's, [CLS]'s are the pair's. [P, M, 3D]."""
     entities = ops.take(states["qkv_2"], layout.slot_tokens[:, 1:], axis=0)  # [P, M-1, 3D]
-    slots = ops.concatenate([block.project_qkv(cls)[:, None], entities], axis=1)  # [P, M, 3D]
-    return ops.split(slots, 3, axis=-1)
+    return ops.concatenate([block.project_qkv(cls)[:, None], entities], axis=1)
 
 
 def _context_without_cls(block, states, length, training):
     """Attention of every sentence row over all keys but [CLS]: contexts [B·T, D], log normalisers [B·T, H]."""
     width = block.hidden_size
     qkv = ops.reshape(states["qkv_2"], (-1, length, 3 * width))  # [B, T, 3D]
-    q, k, v = (block.split_heads(x) for x in ops.split(qkv, 3, axis=-1))  # [B, H, T, D/H]
+    q, k, v = block.heads(qkv, 3)  # [B, H, T, D/H]
     mask = states["key_mask"] & (ops.arange(length) > 0)[None, None]  # [B, 1, T]
-    scores = block.scores(q, k)
-    scores = scores + masked_bias(mask, scores.dtype)[:, None]  # [B, H, T, T]
-    probabilities = block.drop(ops.softmax(scores), training)
+    scores = block.scores(q, k)  # [B, H, T, T]
+    probabilities = block.probabilities(scores, mask, training)
     context = block.merge_heads(ops.matmul(ops.cast(probabilities, v.dtype), v))  # [B, T, D]
-    log_normaliser = ops.transpose(ops.logsumexp(scores, axis=-1), (0, 2, 1))  # [B, T, H]
+    masked = scores + masked_bias(mask, scores.dtype)[:, None]
+    log_normaliser = ops.transpose(ops.logsumexp(masked, axis=-1), (0, 2, 1))  # [B, T, H]
     return ops.reshape(context, (-1, width)), ops.reshape(log_normaliser, (-1, block.num_heads))
 
 
@@ -270,9 +278,9 @@ def _all_rows_block(block, rows, layout, training):
     """b_3..b_{K-2} under Eq. (13): all T rows of each pair; [CLS] over S_p. [P·T, D] -> [P·T, D]."""
     width = block.hidden_size
     qkv = block.project_qkv(rows)  # [P·T, 3D]
-    q, k, v = ops.split(ops.reshape(qkv, (-1, layout.length, 3 * width)), 3, axis=-1)  # [P, T, D]
-    context = block.attend(q[:, 1:], k, v, layout.key_mask, training)  # [P, T-1, D]
-    cls = _cls_over_slots(block, q[:, :1], qkv[:, width:], layout, training)  # [P, 1, D]
+    q, k, v = block.heads(ops.reshape(qkv, (-1, layout.length, 3 * width)), 3)  # [P, H, T, D/H]
+    context = block.attend(q[:, :, 1:], k, v, layout.key_mask, training)  # [P, T-1, D]
+    cls = _cls_over_slots(block, q[:, :, :1], qkv[:, width:], layout, training)  # [P, 1, D]
     context = ops.reshape(ops.concatenate([cls, context], axis=1), (-1, width))  # [P·T, D]
     return block.finish(rows, context, training)
 
@@ -281,16 +289,16 @@ def _rows_of_pairs(block, rows, layout, training):
     """b_{K-1} under Eq. (13): only the rows S_p, over the keys of all tokens. [P·T, D] -> [R, D]."""
     width = block.hidden_size
     kv = block.project_kv(rows)  # [P·T, 2D]
-    k, v = ops.split(ops.reshape(kv, (-1, layout.length, 2 * width)), 2, axis=-1)  # [P, T, D]
+    k, v = block.heads(ops.reshape(kv, (-1, layout.length, 2 * width)), 2)  # [P, H, T, D/H]
     own = layout.pack(ops.take(rows, layout.slot_own_tokens, axis=0))  # [R, D]
-    q = layout.unpack(block.project_q(own))  # [P, M, D]
-    context = block.attend(q[:, 1:], k, v, layout.key_mask, training)  # [P, M-1, D]
-    cls = _cls_over_slots(block, q[:, :1], kv, layout, training)  # [P, 1, D]
+    (q,) = block.heads(layout.unpack(block.project_q(own)), 1)  # [P, H, M, D/H]
+    context = block.attend(q[:, :, 1:], k, v, layout.key_mask, training)  # [P, M-1, D]
+    cls = _cls_over_slots(block, q[:, :, :1], kv, layout, training)  # [P, 1, D]
     context = layout.pack(ops.concatenate([cls, context], axis=1))  # [R, D]
     return block.finish(own, context, training)
 
 
 def _cls_over_slots(block, query, kv, layout, training):
-    """Context of [CLS] over S_p, from keys and values of all tokens: [P, 1, D], [P·T, 2D] -> [P, 1, D]."""
-    k, v = ops.split(ops.take(kv, layout.slot_own_tokens, axis=0), 2, axis=-1)  # [P, M, D]
+    """Context of [CLS] over S_p, from keys and values of all tokens: [P, H, 1, D/H], [P·T, 2D] -> [P, 1, D]."""
+    k, v = block.heads(ops.take(kv, layout.slot_own_tokens, axis=0), 2)  # [P, H, M, D/H]
     return block.attend(query, k, v, layout.slot_mask, training)

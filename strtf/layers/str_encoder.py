@@ -105,8 +105,8 @@ class StrEncoder(keras.layers.Layer):
                 states |= {f"input_{task_block}": rows, f"qkv_{task_block}": qkv}
             if task_block == stop_at:
                 return states
-            q, k, v = ops.split(ops.reshape(qkv, (batch, length, 3 * width)), 3, axis=-1)  # [B, T, D]
-            context = block.attend(q, k, v, key_mask, training)
+            q, k, v = block.heads(ops.reshape(qkv, (batch, length, 3 * width)), 3)  # [B, H, T, D/H]
+            context = block.attend(q, k, v, key_mask, training)  # [B, T, D]
             rows = block.finish(rows, ops.reshape(context, (batch * length, width)), training)
         return states | {"output": ops.reshape(rows, (batch, length, width))}
 

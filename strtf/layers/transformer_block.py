@@ -69,22 +69,59 @@ class TransformerBlock(keras.layers.Layer):
         width = self.hidden_size
         return ops.matmul(rows, self.qkv_kernel[:, width:]) + self.qkv_bias[width:]
 
+    def heads(self, projections, count):
+        """Takes apart `count` projections that lie side by side: [G, L, count·D] -> count × [G, H, L, D/H]."""
+        groups, length = ops.shape(projections)[:2]
+        head_size = self.hidden_size // self.num_heads
+        split = ops.reshape(projections, (groups, length, count, self.num_heads, head_size))
+        # one transposition for all of them; what it leaves is cut along the first axis, which copies nothing
+        return ops.unstack(ops.transpose(split, (2, 0, 3, 1, 4)), count)
+
     def attend(self, query, key, value, mask, training=False):
         """Multi-head attention of G independent groups.
 
         Args:
-            query: [G, Q, D]; key, value: [G, J, D].
+            query: [G, H, Q, D/H]; key, value: [G, H, J, D/H], see `heads`.
             mask: bool, True = may attend, broadcastable to [G, Q, J]. A row without any True attends to all
                 keys alike: finite, and meaningless.
 
         Returns:
             The heads' contexts side by side, [G, Q, D], before the output projection.
         """
-        query, key, value = (self.split_heads(x) for x in (query, key, value))  # [G, H, Q|J, D/H]
-        scores = self.scores(query, key)
-        scores = scores + masked_bias(mask, scores.dtype)[:, None]  # [G, H, Q, J]
-        probabilities = self.drop(ops.softmax(scores), training)
+        probabilities = self.probabilities(self.scores(query, key), mask, training)
         return self.merge_heads(ops.matmul(ops.cast(probabilities, value.dtype), value))
+
+    def attend_one(self, query, rows, mask, training=False):
+        """Attention of one query a group over rows whose keys and values are never projected.
+
+        The score q·(W_k x + b_k) is (W_kᵀ q)·x plus a term that is the same for all keys, which a softmax does not
+        see; the context W_v (sum of p x) + b_v (sum of p) needs one projection of the averaged row. So W_k and W_v
+        meet each query once instead of each of its J keys. The same numbers to rounding.
+
+        Args:
+            query: [G, D]; rows: [G, J, D], the block's input; mask: bool, broadcastable to [G, 1, J].
+
+        Returns:
+            [G, D], as `attend`.
+        """
+        width, head_size = self.hidden_size, self.hidden_size // self.num_heads
+        # each head's part of W_k and W_v: [H, D, D/H]
+        key_kernel, value_kernel = self.heads(self.qkv_kernel[None, :, width:], 2)
+        by_head = ops.transpose(ops.reshape(query, (-1, self.num_heads, head_size)), (1, 0, 2))  # [H, G, D/H]
+        back = ops.matmul(by_head, ops.transpose(key_kernel[0], (0, 2, 1))) * head_size**-0.5  # [H, G, D]
+        scores = ops.matmul(ops.transpose(back, (1, 0, 2)), ops.transpose(rows, (0, 2, 1)))  # [G, H, J]
+        scores = at_least_float32(scores)[:, :, None]  # [G, H, 1, J]
+        p = ops.cast(self.probabilities(scores, mask, training)[:, :, 0], rows.dtype)  # [G, H, J]
+        averaged = ops.transpose(ops.matmul(p, rows), (1, 0, 2))  # [H, G, D]
+        context = ops.transpose(ops.matmul(averaged, value_kernel[0]), (1, 0, 2))  # [G, H, D/H]
+        bias = ops.reshape(self.qkv_bias[2 * width :], (1, self.num_heads, head_size))
+        # dropout leaves a sum of p other than 1
+        context = ops.add(context, ops.multiply(ops.sum(p, axis=-1, keepdims=True), bias))
+        return ops.reshape(context, (-1, width))
+
+    def probabilities(self, scores, mask, training=False):
+        """Masked softmax over the last axis, then dropout: [G, H, Q, J], mask as in `attend`."""
+        return self.drop(ops.softmax(scores + masked_bias(mask, scores.dtype)[:, None]), training)
 
     def scores(self, query, key):
         """Scaled dot products in float32 (or wider), [G, H, Q, D/H], [G, H, J, D/H] -> [G, H, Q, J]."""
@@ -104,12 +141,6 @@ class TransformerBlock(keras.layers.Layer):
         if not training or not self.dropout:
             return x
         return keras.random.dropout(x, self.dropout, seed=self.seed_generator)
-
-    def split_heads(self, x):
-        """[G, L, D] -> [G, H, L, D/H]."""
-        groups, length = ops.shape(x)[:2]
-        x = ops.reshape(x, (groups, length, self.num_heads, self.hidden_size // self.num_heads))
-        return ops.transpose(x, (0, 2, 1, 3))
 
     def merge_heads(self, x):
         """[G, H, L, D/H] -> [G, L, D]."""

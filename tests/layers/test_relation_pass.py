@@ -186,7 +186,7 @@ def test_eq_14_in_all_blocks_is_bert_on_the_tokens_of_the_pair(make_layers, pair
     batch = pair_batch([(13, [FAR])])
     rows = encoder.embedding(batch["token_ids"])[0].numpy()[[0, 2, 3, 8, 9, 10]]  # [M, D]
     for block in encoder.blocks:
-        q, k, v = (part[None] for part in np.split(block.project_qkv(rows).numpy(), 3, axis=-1))
+        q, k, v = block.heads(block.project_qkv(rows)[None], 3)
         rows = block.finish(rows, block.attend(q, k, v, np.ones((1, 1, 6), bool))[0]).numpy()
     expected = np.concatenate([rows[0], rows[1:3].mean(axis=0), rows[3:].mean(axis=0)])
     features = forward(layers, batch, form, RcCompute.EXACT_ROWS)[0][0]

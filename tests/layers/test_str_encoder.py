@@ -1,4 +1,3 @@
-import keras
 import numpy as np
 import pytest
 
@@ -23,7 +22,7 @@ def test_output_is_all_blocks_in_turn(make_encoder):
     encoder = make_encoder()
     rows = encoder.embedding(IDS[:1])
     for block in encoder.blocks:
-        q, k, v = keras.ops.split(block.project_qkv(rows), 3, axis=-1)
+        q, k, v = block.heads(block.project_qkv(rows), 3)
         rows = block.finish(rows, block.attend(q, k, v, np.ones((1, 1, 9), bool)))
     np.testing.assert_allclose(encoder(IDS[:1], LENGTHS[:1])["output"], rows, rtol=0, atol=1e-10)
 

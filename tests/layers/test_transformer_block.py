@@ -29,7 +29,7 @@ def rows():
 def run(block, rows, mask, training=False):
     rows = keras.ops.cast(rows, block.compute_dtype)
     qkv = keras.ops.reshape(block.project_qkv(rows), (2, LENGTH, 3 * WIDTH))
-    context = block.attend(*keras.ops.split(qkv, 3, axis=-1), mask, training)
+    context = block.attend(*block.heads(qkv, 3), mask, training)
     return block.finish(rows, keras.ops.reshape(context, (-1, WIDTH)), training)
 
 
@@ -88,10 +88,43 @@ def test_row_without_keys_is_finite(make_block, rows, dtype):
 
 
 def test_row_without_keys_attends_to_all_alike(make_block):
-    value = np.random.default_rng(0).normal(size=(1, LENGTH, WIDTH))
-    zeros = np.zeros((1, 1, WIDTH))
+    value = np.random.default_rng(0).normal(size=(1, HEADS, LENGTH, WIDTH // HEADS))
+    zeros = np.zeros((1, HEADS, 1, WIDTH // HEADS))
     context = make_block().attend(zeros, np.zeros_like(value), value, np.zeros((1, 1, LENGTH), bool))
-    np.testing.assert_allclose(context[0, 0], value[0].mean(0), atol=1e-12)
+    np.testing.assert_allclose(context[0, 0], value[0].mean(1).ravel(), atol=1e-12)
+
+
+class TestAttendOne:
+    """The query's way to keys and values that are never projected."""
+
+    def contexts(self, block, rows, mask, training=False):
+        """(of attend_one, of attend) for the first row of each sentence: [2, D]."""
+        sentences = keras.ops.cast(np.reshape(rows, (2, LENGTH, WIDTH)), block.compute_dtype)
+        one = block.attend_one(block.project_q(sentences[:, 0]), sentences, mask, training)
+        q, k, v = block.heads(block.project_qkv(sentences), 3)
+        return one, block.attend(q[:, :, :1], k, v, mask)[:, 0]
+
+    @pytest.mark.parametrize("visible", [1, 3, LENGTH])
+    def test_equals_attend(self, make_block, rows, visible):
+        mask = (np.arange(LENGTH) < np.int64([[visible], [2]]))[:, None]  # [2, 1, L]
+        one, reference = self.contexts(make_block(), rows, mask)
+        np.testing.assert_allclose(one, reference, rtol=0, atol=1e-12)
+
+    @pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
+    def test_half_precision_is_close_to_float32(self, make_block, rows, dtype):
+        mask = np.ones((1, 1, LENGTH), bool)
+        one, _ = self.contexts(make_block(dtype=dtype), rows, mask)
+        _, reference = self.contexts(make_block(dtype="float32"), rows, mask)
+        np.testing.assert_allclose(np.asarray(one, np.float32), reference, atol=0.1)
+
+    def test_dropout_is_unbiased(self, make_block, rows):
+        """The value's bias shrinks and grows with the weights that dropout leaves."""
+        block, many = make_block(dropout=0.5), np.tile(rows.reshape(2, LENGTH, WIDTH), (20_000, 1, 1))
+        mask = np.ones((1, 1, LENGTH), bool)
+        dropped = block.attend_one(block.project_q(many[:, 0]), many, mask, training=True)
+        _, reference = self.contexts(block, rows, mask)
+        mean = np.asarray(dropped).reshape(-1, 2, WIDTH).mean(axis=0)
+        np.testing.assert_allclose(mean, reference, atol=0.1)
 
 
 @pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
