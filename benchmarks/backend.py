@@ -1,0 +1,59 @@
+"""What differs between Keras' backends when something is timed: compiling, waiting, placing arrays on the device."""
+
+import keras
+
+
+def compiled(model, function):
+    """`function` of nested dicts of arrays, which uses the model's weights.
+
+    On JAX the weights are arguments of the compiled program. As constants, which is what a plain `jax.jit` makes of
+    them, each program would hold its own copy, and the compiler might fold work into them that nobody could skip.
+    """
+    if keras.backend.backend() == "jax":
+        return _jax_compiled(model, function)
+    from strtf.extraction.compiled import compiled as product_compiled
+
+    return product_compiled(function)
+
+
+def _jax_compiled(model, function):
+    import jax
+
+    variables = model.variables
+
+    @jax.jit
+    def pure(values, *arguments):
+        with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
+            return function(*arguments)
+
+    return lambda *arguments: pure([variable.value for variable in variables], *arguments)
+
+
+def on_device(tree):
+    """Nested arrays as the backend's tensors, so that no call has to copy them again."""
+    return keras.tree.map_structure(keras.ops.convert_to_tensor, tree)
+
+
+def wait(result) -> None:
+    """Returns when a result is there: accelerators compute behind the caller's back."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        jax.block_until_ready(result)
+    else:
+        import tensorflow as tf
+
+        tf.test.experimental.sync_devices()
+
+
+def device_name() -> str:
+    """The accelerator, or "CPU"."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        device = jax.devices()[0]
+        return "CPU" if device.platform == "cpu" else device.device_kind
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU") if gpus else "CPU"
