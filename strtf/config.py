@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 from strtf.errors import StrtfError
 
+MAX_SEED = 2**32 - 1  # numpy's
+
 
 class RcMask(enum.StrEnum):
     """MASK_rc of the paper."""
@@ -121,7 +123,7 @@ class DataOptions(Options):
     max_train_sentences: int = option(0, "Train on a random subsample of so many sentences (0: all).", low=0)
     max_dev_sentences: int = option(0, "Choose the epoch on a random subsample of so many sentences (0: all).", low=0)
     subsample_seed: int = option(
-        0, "Seed of the two subsamples; apart from --seed, so that seeds share their data.", low=0
+        0, "Seed of the two subsamples; apart from --seed, so that seeds share their data.", low=0, high=MAX_SEED
     )
 
 
@@ -144,8 +146,8 @@ class ModelOptions(Options):
         "Input of the pair classifier: [CLS] (the paper), or [CLS] and the mean rows of both entities (Eq. (14) only).",
     )
     rc_memory_mb: int = option(
-        512,
-        "Extraction scores pairs in chunks whose activations fit about so many MiB.",
+        1024,
+        "Pairs of a batch go through the relation pass in chunks whose activations fit about so many MiB.",
         low=16,
         operational=True,
     )
@@ -162,7 +164,7 @@ class ModelOptions(Options):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingOptions(Options):
-    seed: int = option(0, "Seed of initial weights, data order, dropout and negative sampling.", low=0)
+    seed: int = option(0, "Seed of initial weights, data order, dropout and negative sampling.", low=0, high=MAX_SEED)
     epochs: int = option(20, "Passes over the training split.", low=1)
     batch_size: int = option(16, "Sentences per step.", low=1)
     learning_rate: float = option(1e-4, "Peak learning rate of the encoder.", low=0.0)
@@ -172,6 +174,9 @@ class TrainingOptions(Options):
         0.1, "Share of all steps with a rising learning rate; it falls to 0 afterwards.", low=0.0, high=1.0
     )
     clip_norm: float = option(1.0, "Clip gradients to this global norm (0: never).", low=0.0)
+    rc_loss_weight: float = option(
+        1.0, "Weight of L_rc beside L_ner (paper: 1). L_ner sums over a sentence's tokens, L_rc is a mean.", low=0.0
+    )
     negative_keep: float = option(
         0.15, "Probability that a 'No relation' pair is trained on (paper: 0.15).", low=0.0, high=1.0
     )
@@ -223,6 +228,8 @@ class Experiment:
     @classmethod
     def from_json(cls, values: dict) -> "Experiment":
         groups = {field.name: field.type for field in dataclasses.fields(cls)}
+        if not isinstance(values, dict):
+            raise StrtfError(f"Options must be an object of {', '.join(groups)}. Received: {type(values).__name__}.")
         return cls(**{name: from_values(group, values.get(name, {})) for name, group in groups.items()})
 
     def override(self, given: dict[str, dict]) -> "Experiment":
@@ -270,6 +277,8 @@ def option_fields(group: type[Options]) -> Iterator[dataclasses.Field]:
 def from_values(group: type[Options], values: dict) -> Options:
     """Options from plain values (JSON, flags); unknown names are errors that list the choices."""
     known = {field.name: field for field in dataclasses.fields(group)}
+    if not isinstance(values, dict):
+        raise StrtfError(f"{group.__name__} must be an object of options. Received: {type(values).__name__}.")
     for name in values:
         if name not in known:
             raise StrtfError(f"Options must be among {', '.join(sorted(known))}. Received: {name!r}.")
@@ -282,6 +291,9 @@ def _typed(field: dataclasses.Field, value):
         if value not in choices:
             raise StrtfError(f"--{field.name} must be one of {', '.join(choices)}. Received: {value!r}.")
         return field.type(value)
+    # not isinstance: a bool is an int
+    if type(value) is not field.type and not (field.type is float and type(value) is int):
+        raise StrtfError(f"--{field.name} must be of type {field.type.__name__}. Received: {value!r}.")
     return value
 
 

@@ -2,11 +2,10 @@
 
 from absl import flags
 
-from strtf.config import DataOptions, ModelOptions
-from strtf.flags import define_options, define_run_dir, given_options, run
+from strtf.flags import GROUPS, define_options, define_run_dir, given_options, run
 
 define_run_dir("A run of `python -m strtf.train`.")
-define_options(DataOptions, ModelOptions)
+define_options(*GROUPS.values())  # so that a training's flag file is understood here too
 flags.DEFINE_enum("split", "test", ["train", "dev", "test"], "Which split; files as in training unless given anew.")
 flags.DEFINE_string("json", None, "Also write the scores to this file.")
 

@@ -19,10 +19,17 @@ def define_options(*groups: type[Options]) -> None:
     for group in groups:
         for field in option_fields(group):
             _define(field, group.__module__)
+            _list_in_help(field.name)
 
 
 def define_run_dir(help: str) -> None:
     flags.DEFINE_string("run_dir", None, help, required=True)
+    _list_in_help("run_dir")
+
+
+def _list_in_help(name: str) -> None:
+    """absl's --help lists what the entry's own file defines, and the rest as its key flags."""
+    flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS[name])
 
 
 def experiment_from_flags() -> Experiment:
@@ -44,16 +51,20 @@ def given_options() -> dict[str, dict]:
 
 def run(main: Callable[[], None]) -> None:
     """Parses flags and calls `main`; a user's mistake is one line on standard error and exit code 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # closed by the shell
+            stream.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 ends no run
     app.run(lambda _: _guarded(main), flags_parser=_parse)
 
 
 def _parse(arguments: list[str]) -> list[str]:
     try:
         rest = flags.FLAGS(arguments)
-    except flags.Error as error:
-        sys.exit(f"error: {str(error).rstrip('.')}. --help lists the flags.")
+    except (flags.Error, UnicodeDecodeError) as error:
+        message = str(error).removeprefix("ERROR:: ") if isinstance(error, flags.Error) else "--flagfile must be UTF-8"
+        sys.exit(f"error: {_one_line(message).rstrip(' .')}. --help lists the flags.")
     if len(rest) > 1:
-        sys.exit(f"error: Arguments must be flags, --name=value. Received: {' '.join(rest[1:])}.")
+        sys.exit(f"error: Arguments must be flags, --name=value. Received: {_one_line(' '.join(rest[1:]))}.")
     return rest
 
 
@@ -62,15 +73,22 @@ def _guarded(main: Callable[[], None]) -> None:
         start_backend()
         main()
     except StrtfError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {_one_line(error)}")
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:  # the reader of our output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except MemoryError as error:
+        sys.exit(f"error: The memory must be enough. Received: {_one_line(error) or 'too little'}. Lower --batch_size.")
     except OSError as error:  # a directory that is missing or not writable, a full disk
         sys.exit(f"error: {error.filename or 'A file'} must be accessible. Received: {error.strerror or error}.")
+
+
+def _one_line(message) -> str:
+    """A message whatever stands in the names and paths that it quotes."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in str(message))
 
 
 def _options(group: type[Options]) -> Options:

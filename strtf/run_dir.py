@@ -7,7 +7,8 @@ import contextlib
 import json
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -17,16 +18,23 @@ from strtf.config import Experiment
 from strtf.errors import StrtfError
 from strtf.schema import Schema
 
+_T = TypeVar("_T")
+
 
 class RunDir:
     """Files of one run.
 
     Args:
         path: the directory; it need not exist yet.
+
+    Raises:
+        StrtfError: the path has no last name, which the directory needs to be made beside its place.
     """
 
     def __init__(self, path: str | os.PathLike):
         self.path = pathlib.Path(path)
+        if self.path.name in ("", ".."):
+            raise StrtfError(f"--run_dir must end in a name of its own. Received: {os.fspath(path)!r}. Try runs/mine.")
         self.config = self.path / "config.json"
         self.schema = self.path / "schema.json"
         self.rules = self.path / "rules.json"
@@ -51,24 +59,76 @@ class RunDir:
         return self
 
     def read_experiment(self) -> Experiment:
-        return Experiment.from_json(read_json(self.config))
+        return read_as(self.config, Experiment.from_json)
 
     def read_schema(self) -> Schema:
-        return Schema.from_json(read_json(self.schema))
+        return read_as(self.schema, Schema.from_json)
 
 
 def read_json(path: str | os.PathLike) -> dict:
     try:
-        return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+        # surrogateescape, here and in `write_json`: a path among the options need not be UTF-8
+        return json.loads(pathlib.Path(path).read_text(encoding="utf-8", errors="surrogateescape"))
     except OSError as error:
         raise StrtfError(f"{path} must be a readable file. Received: {error.strerror}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StrtfError(f"{path} must be valid JSON. Received: {error}.") from error
 
 
+def read_as(path: pathlib.Path, build: Callable[..., _T]) -> _T:
+    """What `build` makes of the JSON in one of a run's files.
+
+    Raises:
+        StrtfError: not JSON, or not what `build` expects: edited by hand, or of another version.
+    """
+    values = read_json(path)
+    try:
+        return build(values)
+    except (StrtfError, AttributeError, KeyError, TypeError, ValueError) as error:
+        cause = str(error) if isinstance(error, StrtfError) else f"{type(error).__name__}: {error}"
+        raise StrtfError(
+            f"{path} must be as training wrote it. Received: {cause.rstrip('.')}. Restore it, or train again."
+        ) from error
+
+
+def check_writable(path: str | os.PathLike) -> None:
+    """Raises StrtfError where no file can be written: for a look before the work whose result goes there."""
+    if reason := _why_not_writable(path):
+        raise StrtfError(
+            f"{os.fspath(path)!r} must be a file that can be written. Received: {reason}. Choose another path."
+        )
+
+
+def _why_not_writable(path: str | os.PathLike) -> str | None:
+    target = pathlib.Path(os.path.realpath(path))
+    if target.is_dir():
+        return "a directory"
+    if _is_device(path):
+        return None
+    if not target.parent.is_dir():
+        return "a directory that does not exist"
+    return None if os.access(target.parent, os.W_OK) else "a directory without write permission"
+
+
+def _is_device(path: str | os.PathLike) -> bool:
+    """True for /dev/null, /dev/stdout, a named pipe: no file can take their place."""
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+
+
 @contextlib.contextmanager
-def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Yields a path beside `path` to write to; renames it on success, removes it on failure."""
+def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+    """Yields a path beside `path` to write to; renames it on success, removes it on failure.
+
+    Of a symbolic link, the file it points to is replaced. A device or a named pipe is written to as it is.
+
+    Raises:
+        StrtfError: no file can be written there.
+    """
+    check_writable(path)
+    if _is_device(path):
+        yield pathlib.Path(path)
+        return
+    path = pathlib.Path(os.path.realpath(path))
     partial = path.with_name(f"{path.name}.partial")
     try:
         yield partial
@@ -78,9 +138,10 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
         raise
 
 
-def write_json(path: pathlib.Path, values) -> None:
+def write_json(path: str | os.PathLike, values) -> None:
     with replacing(path) as partial:
-        partial.write_text(json.dumps(values, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        text = json.dumps(values, ensure_ascii=False, indent=1) + "\n"
+        partial.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
 def write_tensors(path: pathlib.Path, tensors: dict[str, np.ndarray], state: dict | None = None) -> None:
@@ -95,5 +156,5 @@ def read_tensors(path: pathlib.Path) -> tuple[dict[str, np.ndarray], dict]:
         with safe_open(path, framework="np") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
             return tensors, json.loads((file.metadata() or {}).get("state", "{}"))
-    except (OSError, SafetensorError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise StrtfError(f"{path} must be a readable safetensors file. Received: {error}.") from error

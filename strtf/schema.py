@@ -103,6 +103,7 @@ class Schema:
             entities = {entity.id: entity for entity in sentence.entities}
             entity_types.update(entity.type for entity in sentence.entities)
             for relation in sentence.relations:
+                _check_relation_type(relation, sentence)
                 head, tail = entities[relation.head], entities[relation.tail]
                 classes.add(RelationClass(relation.type, direction_of(head, tail)))
                 related.add(_unordered(head.type, tail.type))
@@ -154,6 +155,7 @@ class Schema:
         try:
             classes = [RelationClass(t, Direction[d.upper()]) for t, d in values["relation_classes"]]
             related = frozenset(_unordered(a, b) for a, b in values["related_types"])
+            _check_names([*values["entity_types"], *(c.type for c in classes), *itertools.chain(*related)])
             return cls(_distinct(values["entity_types"]), _distinct(classes), related)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise StrtfError(
@@ -181,6 +183,21 @@ def _distinct(values: Sequence) -> tuple:
     if isinstance(values, str) or len(set(values)) < len(values):
         raise ValueError(f"{values} must be a list of distinct values")
     return tuple(values)
+
+
+def _check_names(names: Iterable) -> None:
+    for name in names:
+        if not isinstance(name, str) or not name:
+            raise ValueError(f"{name!r} must be a name")
+
+
+def _check_relation_type(relation: Relation, sentence: Sentence) -> None:
+    if relation.type == NO_RELATION:
+        raise DataError(
+            sentence.source or sentence.id,
+            f"relation types must not be {NO_RELATION!r}, the name of what pairs without a relation are. "
+            "Remove these relations: every pair without one counts as such.",
+        )
 
 
 def _check_known(kind: str, name: str, known: set[str], sentence: Sentence) -> None:

@@ -16,8 +16,12 @@ def main() -> None:
     experiment = experiment_from_flags()
     run_dir = RunDir(flags.FLAGS.run_dir)
     state = train(experiment, run_dir, flags.FLAGS.resume)
-    print(f"Best epoch {state.best_epoch} of {state.epoch}: {experiment.training.select_by} F1 on the development")
-    print(f"split {100 * state.best_f1:.2f}. Weights in {run_dir.path}. Score them on the test split with")
+    if "dev_f1" in state.history[-1]:
+        score = f"{experiment.training.select_by} F1 on the development split {100 * state.best_f1:.2f}"
+        print(f"Best epoch {state.best_epoch} of {state.epoch}: {score}.")
+    else:
+        print(f"No development split: the weights are those of the last epoch, {state.epoch}.")
+    print(f"Weights in {run_dir.path}. Score them on the test split with")
     print(f"python -m strtf.evaluate --run_dir={run_dir.path} --split=test")
 
 

@@ -142,6 +142,23 @@ class TestOverride:
         with pytest.raises(StrtfError, match=f"must agree with those the run was trained with.*--{name}: "):
             EXPERIMENT.override({group: {name: value}})
 
+    @pytest.mark.parametrize(
+        ("group", "name", "value", "wanted"),
+        [
+            ("training", "epochs", "3", "int"),
+            ("training", "epochs", True, "int"),
+            ("training", "learning_rate", None, "float"),
+            ("model", "lowercase", 1, "bool"),
+            ("data", "train_data", 5, "str"),
+        ],
+    )
+    def test_value_of_a_wrong_type(self, group, name, value, wanted):
+        with pytest.raises(StrtfError, match=f"--{name} must be of type {wanted}. Received: {value!r}"):
+            EXPERIMENT.override({group: {name: value}})
+
+    def test_an_integer_may_stand_for_a_float(self):
+        assert EXPERIMENT.override({"training": {"clip_norm": 2}}).training.clip_norm == 2
+
     def test_wrong_choice_lists_the_choices(self):
         with pytest.raises(StrtfError, match="--overlaps must be one of error, longest, outermost, first"):
             EXPERIMENT.override({"data": {"overlaps": "shortest"}})

@@ -231,5 +231,36 @@ def test_a_split_that_the_run_does_not_have(run):
 
 
 def test_scores_into_a_directory_that_is_missing(run, tmp_path):
-    with pytest.raises(SystemExit, match=r"none.* must be accessible\. Received: No such file or directory"):
+    run.weights.write_bytes(b"not looked at")  # the place is checked first, before minutes of scoring
+    with pytest.raises(
+        SystemExit, match=r"none.* must be a file that can be written\. Received: a directory that does"
+    ):
         our_flags._guarded(lambda: evaluate_run(run, "test", {}, str(tmp_path / "none" / "scores.json")))
+
+
+@pytest.mark.parametrize("change", [lambda lines: lines[:-1], lambda lines: [*lines, "多\n"]])
+def test_a_run_with_another_vocabulary(run, change):
+    with open(run.vocabulary, encoding="utf-8", newline="\n") as file:
+        lines = file.readlines()
+    run.vocabulary.write_text("".join(change(lines)), encoding="utf-8")
+    with pytest.raises(SystemExit, match=rf"vocab.txt must hold {len(lines)} tokens.*a vocabulary of the wrong size"):
+        our_flags._guarded(lambda: predict_run(run, "-", "-", {}))
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("encoder.json", []),
+        ("encoder.json", {"num_blocks": 2}),
+        ("encoder.json", {"hidden_size": 0}),
+        ("encoder.json", {"num_blocks": 2.0}),
+        ("rules.json", 5),
+        ("rules.json", [["Part", "Finding"]]),
+        ("schema.json", {"entity_types": [1]}),
+        ("config.json", {"training": {"epochs": "many"}}),
+    ],
+)
+def test_a_run_with_a_damaged_file(run, name, values):
+    write_json(run.path / name, values)
+    with pytest.raises(SystemExit, match=rf"{name} must be as training wrote it\. Received: .*Restore it"):
+        our_flags._guarded(lambda: evaluate_run(run, "test", {}, None))

@@ -1,7 +1,9 @@
 """Command line flags mirror the options, and mistakes of the command line are one line."""
 
 import enum
+import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -100,6 +102,24 @@ def test_mistakes_are_one_line(parse, argument, named):
     assert "\n" not in caught.value.code
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "Unable to open flagfile: [Errno 2] No such file or directory"),
+        (b"--epochs=3\n\xff\xfe", "--flagfile must be UTF-8"),
+        (b"epochs=3\n", "Arguments must be flags, --name=value. Received: epochs=3"),
+        ("\ufeff--epochs=3\n".encode(), "Arguments must be flags, --name=value. Received: \\ufeff--epochs=3"),
+    ],
+)
+def test_mistakes_of_a_flag_file_are_one_line(parse, tmp_path, content, message):
+    path = tmp_path / "exp.flags"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SystemExit) as caught:
+        parse(f"--flagfile={path}")
+    assert caught.value.code.startswith(f"error: {message}") and "\n" not in caught.value.code
+
+
 def test_the_run_directory_is_required():
     with flagsaver.flagsaver():
         flags.FLAGS.unparse_flags()
@@ -113,6 +133,8 @@ def test_the_run_directory_is_required():
         (StrtfError("x must be y. Received: z."), "error: x must be y. Received: z."),
         (FileNotFoundError(2, "No such file or directory", "a/b"),
          "error: a/b must be accessible. Received: No such file or directory."),
+        (StrtfError("type 'a\nb\x1b' must be known."), "error: type 'a\\nb\\x1b' must be known."),
+        (MemoryError("63 GiB"), "error: The memory must be enough. Received: 63 GiB. Lower --batch_size."),
         (OSError("disk"), "error: A file must be accessible. Received: disk."),
         (KeyboardInterrupt(), 130),
     ],
@@ -158,3 +180,24 @@ def test_a_process_ends_with_one_line_and_code_1(arguments, message):
     assert done.stderr.startswith("error: ") and message in done.stderr
     assert done.stderr.count("\n") == 1 and done.stdout == ""
     assert not (REPOSITORY / "runs" / "none-such").exists()
+
+
+@pytest.mark.parametrize(
+    ("entry", "listed"),
+    [
+        ("train", {"run_dir", "resume", *IDS}),
+        ("evaluate", {"run_dir", "split", "json", "test_data"}),
+        ("predict", {"run_dir", "input", "output", "format", "rc_memory_mb"}),
+    ],
+)
+def test_help_lists_the_flags(entry, listed):
+    command = [sys.executable, "-m", f"strtf.{entry}", "--help"]
+    shown = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60).stdout
+    assert set(re.findall(r"^  --(?:\[no\])?(\w+):", shown, re.MULTILINE)) >= listed
+
+
+def test_a_terminal_that_is_not_utf8_ends_no_run():
+    code = "from strtf import flags; flags._guarded = lambda main: main(); flags.run(lambda: print('部位'))"
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.returncode) == ("\\u90e8\\u4f4d\n", 0)

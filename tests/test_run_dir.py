@@ -1,14 +1,18 @@
 """Files of a run: written whole or not at all, read with clear errors."""
 
+import os
+import threading
+
 import hypothesis
 import numpy as np
 import pytest
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from safetensors.numpy import save_file
 
-from strtf.config import Experiment, ModelOptions, Tasks
+from strtf.config import DataOptions, Experiment, ModelOptions, Tasks
 from strtf.errors import StrtfError
-from strtf.run_dir import RunDir, read_json, read_tensors, replacing, write_json, write_tensors
+from strtf.run_dir import RunDir, check_writable, read_as, read_json, read_tensors, replacing, write_json, write_tensors
 from strtf.schema import Direction, RelationClass, Schema
 
 
@@ -43,6 +47,41 @@ def test_a_writer_that_fails_before_its_first_byte(tmp_path):
     assert names(tmp_path) == []
 
 
+def test_the_file_behind_a_symbolic_link_is_replaced(tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "scores.json").write_text("old")
+    (tmp_path / "link.json").symlink_to(tmp_path / "there" / "scores.json")
+    with replacing(tmp_path / "link.json") as partial:
+        partial.write_text("new")
+    assert (tmp_path / "link.json").is_symlink()
+    assert (tmp_path / "there" / "scores.json").read_text() == "new"
+    assert names(tmp_path / "there") == ["scores.json"]
+
+
+def test_a_pipe_or_device_is_written_to_and_stays(tmp_path):
+    """A rename would put a file in the place of /dev/null."""
+    os.mkfifo(tmp_path / "pipe")
+    found = []
+    reader = threading.Thread(target=lambda: found.append((tmp_path / "pipe").read_text()), daemon=True)
+    reader.start()
+    with replacing(tmp_path / "pipe") as partial:
+        partial.write_text("new")
+    reader.join(timeout=10)
+    assert found == ["new"] and (tmp_path / "pipe").is_fifo()
+    assert names(tmp_path) == ["pipe"]
+
+
+@pytest.mark.parametrize(
+    ("path", "received"), [("", "a directory"), (".", "a directory"), ("none/scores.json", "a directory that does not")]
+)
+def test_where_no_file_can_be_written(tmp_path, monkeypatch, path, received):
+    monkeypatch.chdir(tmp_path)
+    for attempt in (check_writable, lambda path: write_json(path, {})):
+        with pytest.raises(StrtfError, match=rf"^'{path}' must be a file that can be written\. Received: {received}"):
+            attempt(path)
+    assert names(tmp_path) == []
+
+
 def test_values_that_json_cannot_write_leave_the_old_file(tmp_path):
     path = tmp_path / "scores.json"
     write_json(path, {"f1": 1.0})
@@ -63,7 +102,7 @@ def test_reading_json_that_is_missing(tmp_path):
         read_json(tmp_path / "nowhere.json")
 
 
-@pytest.mark.parametrize("content", [b"{", b"\xff\xfe"])
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b"[" * 100_000])
 def test_reading_broken_json(tmp_path, content):
     (tmp_path / "broken.json").write_bytes(content)
     with pytest.raises(StrtfError, match=r"broken\.json must be valid JSON"):
@@ -104,6 +143,13 @@ def test_tensors_without_state(tmp_path):
     assert read_tensors(tmp_path / "x.safetensors")[1] == {}
 
 
+@pytest.mark.parametrize("state", ["", "{"])
+def test_reading_tensors_with_a_broken_state(tmp_path, state):
+    save_file({"a": np.zeros(2)}, tmp_path / "x.safetensors", {"state": state})
+    with pytest.raises(StrtfError, match=r"x\.safetensors must be a readable safetensors file\. Received: "):
+        read_tensors(tmp_path / "x.safetensors")
+
+
 @pytest.mark.parametrize("content", [None, b"", b"no tensors here", b"\x10\0\0\0\0\0\0\0{}"])
 def test_reading_broken_tensors(tmp_path, content):
     path = tmp_path / "x.safetensors"
@@ -139,3 +185,44 @@ def test_experiment_and_schema_come_back(tmp_path):
     write_json(run_dir.schema, schema.to_json())
     assert run_dir.read_experiment() == experiment
     assert run_dir.read_schema() == schema
+
+
+def test_paths_that_are_not_utf8_come_back(tmp_path):
+    run_dir, path = RunDir(tmp_path), os.fsdecode("张三.jsonl".encode("gbk"))
+    experiment = Experiment(data=DataOptions(train_data=path))
+    write_json(run_dir.config, experiment.to_json())
+    assert run_dir.read_experiment() == experiment
+
+
+@pytest.mark.parametrize("path", ["", ".", "/", "..", "runs/.."])
+def test_a_run_directory_has_a_name(path):
+    with pytest.raises(StrtfError, match=r"^--run_dir must end in a name of its own\. Received: '"):
+        RunDir(path)
+
+
+@pytest.mark.parametrize(
+    ("values", "received"),
+    [
+        ([], "Options must be an object"),
+        ({"training": None}, "TrainingOptions must be an object"),
+        ({"training": {"epochs": "3"}}, "--epochs must be of type int"),
+        ({"model": {"blocks": 3}}, "Options must be among"),
+    ],
+)
+def test_a_config_that_training_did_not_write(tmp_path, values, received):
+    write_json(RunDir(tmp_path).config, values)
+    with pytest.raises(
+        StrtfError, match=rf"config\.json must be as training wrote it\. Received: {received}.*Restore it"
+    ):
+        RunDir(tmp_path).read_experiment()
+
+
+@pytest.mark.parametrize("error", [AttributeError, KeyError, TypeError, ValueError])
+def test_what_a_reader_stumbles_over_names_the_file(tmp_path, error):
+    write_json(tmp_path / "rules.json", 5)
+
+    def build(values):
+        raise error("found")
+
+    with pytest.raises(StrtfError, match=rf"rules\.json must be as training wrote it\. Received: {error.__name__}: "):
+        read_as(tmp_path / "rules.json", build)

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -48,6 +50,11 @@ class TestSchema:
             RelationClass("Position", Direction.FORWARD),
         )
 
+    def test_no_relation_may_be_called_so(self):
+        sentence = dataclasses.replace(SENTENCE, relations=(Relation("v", "p", "No relation"),))
+        with pytest.raises(DataError, match="corpus.jsonl:7: relation types must not be 'No relation'"):
+            Schema.from_sentences([sentence])
+
     def test_class_names_begin_with_no_relation(self):
         assert SCHEMA.class_names == ("No relation", "Modifier(2→1)", "Position(1→2)")
 
@@ -93,6 +100,10 @@ class TestSchema:
             {"entity_types": "AB", "relation_classes": [], "related_types": []},
             {"entity_types": ["A", "A"], "relation_classes": [], "related_types": []},
             {"entity_types": ["A"], "relation_classes": [["R", "forward"]] * 2, "related_types": []},
+            {"entity_types": ["A", 1], "relation_classes": [], "related_types": []},
+            {"entity_types": ["A", ""], "relation_classes": [], "related_types": []},
+            {"entity_types": ["A"], "relation_classes": [[None, "forward"]], "related_types": []},
+            {"entity_types": ["A"], "relation_classes": [], "related_types": [["A", 1]]},
         ],
     )
     def test_broken_json_says_what_a_schema_holds(self, values):

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 
-from strtf.data.documents import INTEGER, LIST, OBJECT, STRING, checked, field, json_error, too_big
+from strtf.data.documents import DECODER, INTEGER, LIST, OBJECT, STRING, checked, field, json_error, other_fault
 from strtf.errors import DataError
 
 _ENTITY = {"start": INTEGER, "end": INTEGER, "surface": STRING, "type": STRING}
@@ -43,7 +43,7 @@ def _array_items(text: str, name: str) -> Iterator[tuple[str, dict]]:
             line_break = max(line_break, text.rfind("\n", counted, position))
             counted = position
             where = f"{name}:{line}:{position - line_break}" if line == last_line else f"{name}:{line}"
-            item, end = json.JSONDecoder().raw_decode(text, position)
+            item, end = DECODER.raw_decode(text, position)
             yield where, item
             last_line, end = line, _BLANK.match(text, end).end()
             closed = text.startswith("]", end)
@@ -52,7 +52,7 @@ def _array_items(text: str, name: str) -> Iterator[tuple[str, dict]]:
     except json.JSONDecodeError as error:
         raise json_error(f"{name}:{error.lineno}", f"{error.msg} at column {error.colno}") from error
     except (ValueError, RecursionError) as error:
-        raise json_error(where, too_big(error)) from error
+        raise json_error(where, other_fault(error)) from error
 
 
 def _after(text: str, position: int, *marks: str) -> int:

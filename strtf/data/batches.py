@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from strtf.config import NegativeSampling, PriorCorrection, TrainingOptions
+from strtf.data.buckets import BucketedShapes
 from strtf.data.features import Example
-from strtf.data.pairs import pack_pairs
+from strtf.data.pairs import pack_pairs, padded, pair_sizes, stack_chunks
+from strtf.data.shapes import ExactShapes, Unlimited
 
 Batch = dict[str, np.ndarray]
 RoundUp = Callable[[int, str], int]
+Shapes = ExactShapes | BucketedShapes
 
 POOL_BATCHES = 16  # batches' worth of examples that are sorted by length together: little padding, much shuffling
 
@@ -20,16 +23,6 @@ POOL_BATCHES = 16  # batches' worth of examples that are sorted by length togeth
 def exact_size(size: int, axis: str) -> int:
     """No padding beyond the longest of a batch: for steps that accept any shape."""
     return size
-
-
-def bucket_size(size: int, axis: str) -> int:
-    """Sizes 2^n and 1.5 · 2^n, at least 16: few shapes, for steps that compile anew for each."""
-    power = 16
-    while power < size:
-        if size <= power * 3 // 2:
-            return power * 3 // 2
-        power *= 2
-    return power
 
 
 def plan_batches(lengths: Sequence[int], batch_size: int, rng: np.random.Generator) -> list[np.ndarray]:
@@ -40,16 +33,6 @@ def plan_batches(lengths: Sequence[int], batch_size: int, rng: np.random.Generat
     pools = [members[np.argsort(lengths[members], kind="stable")] for members in pools]
     batches = [p[i : i + batch_size] for p in pools for i in range(0, len(p), batch_size)]
     return [batches[i] for i in rng.permutation(len(batches))]
-
-
-def length_batches(lengths: Sequence[int], max_padded_tokens: int) -> Iterator[np.ndarray]:
-    """Batches of indices for extraction: sorted by length, longest first, each under a budget of padded tokens."""
-    order = np.argsort(-np.asarray(lengths, np.int64), kind="stable")
-    start = 0
-    while start < len(order):
-        count = max(1, max_padded_tokens // int(lengths[order[start]]))
-        yield order[start : start + count]
-        start += count
 
 
 def pad_sentences(token_ids: Sequence[np.ndarray], round_up: RoundUp, size: int | None = None) -> Batch:
@@ -63,52 +46,53 @@ def pad_sentences(token_ids: Sequence[np.ndarray], round_up: RoundUp, size: int 
 
 
 def training_batch(examples: Sequence[Example], chosen: Sequence[np.ndarray], negative_weight: float,
-                   round_up: RoundUp, size: int) -> Batch:  # fmt: skip
+                   shapes: Shapes, size: int, least_chunks: tuple[int, int] = (1, 1)) -> Batch:  # fmt: skip
     """One training batch.
 
     Args:
         examples: B or fewer.
         chosen: for each example, indices of the pairs to train on.
         negative_weight: weight of "No relation" pairs in the loss; positives weigh 1.
-        round_up: padded size of an axis.
+        shapes: padded sizes, and whether the pairs go in chunks.
         size: B.
+        least_chunks: stack at least so many chunks of short and of long pairs.
 
     Returns:
-        `pad_sentences`' and `pack_pairs`' arrays, and `tags` [B, T] int32, `sentence_weights` [B] float32,
-        `labels` [P] int32, `pair_weights` [P] float32; weights are 0 for padding.
+        `pad_sentences`' arrays, `tags` [B, T] int32 and `sentence_weights` [B] float32; then `pack_pairs`' arrays,
+        `labels` [P] int32 and `pair_weights` [P] float32, or, where not all pairs fit at once, `chunks`: those of
+        short and those of long pairs, see `stack_chunks`. Weights are 0 for padding.
     """
-    batch = pad_sentences([example.token_ids for example in examples], round_up, size)
+    batch = pad_sentences([example.token_ids for example in examples], shapes.length, size)
     tags = np.zeros_like(batch["token_ids"])
     for row, example in enumerate(examples):
         tags[row, : len(example.tags)] = example.tags
     sentence_weights = np.zeros(len(tags), np.float32)
     sentence_weights[: len(examples)] = 1.0
+    batch |= {"tags": tags, "sentence_weights": sentence_weights}
     spans = np.concatenate([example.pair_spans(c) for example, c in zip(examples, chosen, strict=True)])
     sentence = np.repeat(np.arange(len(examples)), [len(c) for c in chosen])
-    pairs = pack_pairs(sentence, spans, round_up)
-    labels = np.zeros(len(pairs["pair_sentence"]), np.int32)
-    labels[: len(spans)] = np.concatenate([example.labels[c] for example, c in zip(examples, chosen, strict=True)])
-    pair_weights = np.zeros(len(labels), np.float32)
-    pair_weights[: len(spans)] = np.where(labels[: len(spans)] > 0, 1.0, negative_weight)
-    extra = {
-        "tags": tags,
-        "sentence_weights": sentence_weights,
-        "labels": labels,
-        "pair_weights": pair_weights,
-    }
-    return batch | pairs | extra
+    labels = np.concatenate([example.labels[c] for example, c in zip(examples, chosen, strict=True)])
+    weights = np.where(labels > 0, 1.0, negative_weight).astype(np.float32)
+    targets = {"labels": labels, "pair_weights": weights}
+    sizes, shape = pair_sizes(spans), tags.shape
+    if shapes.fit_at_once(sizes, shape):
+        pairs = pack_pairs(sentence, spans, exact_size)
+        return batch | pairs | {name: padded(v, len(pairs["pair_spans"])) for name, v in targets.items()}
+    groups = zip(shapes.pair_chunks(sizes, shape), least_chunks, strict=True)
+    return batch | {"chunks": [stack_chunks(chunks, sentence, spans, targets, least) for chunks, least in groups]}
 
 
 class TrainingBatches:
     """The batches of each epoch: shuffled, bucketed by length, negatives drawn; a function of seed and epoch."""
 
-    def __init__(self, examples: Sequence[Example], options: TrainingOptions, round_up: RoundUp = exact_size):
+    def __init__(self, examples: Sequence[Example], options: TrainingOptions, shapes: Shapes | None = None):
         self.examples = examples
         self.options = options
-        self.round_up = round_up
+        self.shapes = shapes or ExactShapes(Unlimited())
         self._lengths = [len(example.token_ids) for example in examples]
         weighted = options.prior_correction is PriorCorrection.WEIGHT and options.negative_keep > 0
         self._negative_weight = 1.0 / options.negative_keep if weighted else 1.0
+        self._least_chunks = {}
 
     @property
     def steps_per_epoch(self) -> int:
@@ -123,10 +107,19 @@ class TrainingBatches:
         for indices in plan[first_step:]:
             members = [self.examples[i] for i in indices]
             chosen = [self._chosen_pairs(i, epoch) for i in indices]
-            yield (
-                [example.id for example in members],
-                training_batch(members, chosen, self._negative_weight, self.round_up, self.options.batch_size),
-            )
+            yield [example.id for example in members], self._batch(members, chosen)
+
+    def _batch(self, members: Sequence[Example], chosen: Sequence[np.ndarray]) -> Batch:
+        size, longest = self.options.batch_size, max(len(example.token_ids) for example in members)
+        least = self._chunks_ever(self.shapes.length(longest))
+        return training_batch(members, chosen, self._negative_weight, self.shapes, size, least)
+
+    def _chunks_ever(self, length: int) -> tuple[int, int]:
+        """Chunks that any batch of length T may need, so that all of them have one shape."""
+        if length not in self._least_chunks:
+            sizes = [pair_sizes(e.pair_spans(slice(None))) for e in self.examples if len(e.token_ids) <= length]
+            self._least_chunks[length] = self.shapes.max_chunks(sizes, (self.options.batch_size, length))
+        return self._least_chunks[length]
 
     def _chosen_pairs(self, index: int, epoch: int) -> np.ndarray:
         """All related pairs, and each other pair with probability `negative_keep`."""

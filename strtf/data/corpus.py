@@ -157,13 +157,18 @@ def write_corpus(path: str | os.PathLike, sentences: Iterable[Sentence]) -> None
             for sentence in sentences:
                 record = dataclasses.asdict(sentence)
                 del record["source"]
-                stream.write(json.dumps(record, ensure_ascii=False).translate(_ESCAPED) + "\n")
+                stream.write(json_line(record))
         os.replace(temporary, path)
     except OSError as error:
         raise StrtfError(f"{path} must be writable. Received: {error.strerror}. Choose another path.") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def json_line(record: dict) -> str:
+    """A record as a line of JSON Lines, whatever the reader takes for the end of a line."""
+    return json.dumps(record, ensure_ascii=False).translate(_ESCAPED) + "\n"
 
 
 def statistics(sentences: Iterable[Sentence]) -> dict:

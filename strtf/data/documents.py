@@ -8,6 +8,7 @@ Only "\n" and "\r\n" end a line. U+2028, U+0085 or a form feed are characters of
 
 import contextlib
 import dataclasses
+import io
 import itertools
 import json
 import os
@@ -52,10 +53,10 @@ class Document:
 def read_documents(source: Source) -> Iterator[Document]:
     """Reads documents in constant memory.
 
-    The first line that is not blank decides the format: JSON Lines (`{"text", "id"?}`, blank lines skipped)
-    where it is a JSON object, otherwise plain text, in which every line is a document, an empty one included,
-    so that outputs line up with inputs. A document without an id is `<file stem>-<line>`, from a stream
-    `line-<line>`.
+    JSON Lines (`{"text", "id"?}`, blank lines skipped) where the file is named `.jsonl` or `.json`, or where the
+    first line that is not blank is a JSON object. Otherwise plain text, in which every line is a document, an
+    empty one included, so that outputs line up with inputs. A document without an id is `<file stem>-<line>`,
+    from a stream `line-<line>`.
 
     Args:
         source: a path, "-" for standard input, or an open stream (binary, UTF-8).
@@ -69,7 +70,7 @@ def read_documents(source: Source) -> Iterator[Document]:
         leading.append((number, line))
         if line.strip():
             break
-    is_json = bool(leading) and _is_json_object(leading[-1][1])
+    is_json = name.endswith((".jsonl", ".json")) or (bool(leading) and _is_json_object(leading[-1][1]))
     for number, line in itertools.chain(leading, lines):
         where, default_id = f"{name}:{number}", f"{prefix}-{number}"
         if not is_json:
@@ -103,8 +104,10 @@ def source_name(source: Source) -> str:
 
 def id_prefix(source: Source) -> str:
     """The file's stem, or "line" for a stream."""
-    is_path = source != "-" and isinstance(source, str | os.PathLike)
-    return pathlib.Path(source).stem if is_path else "line"
+    if source == "-" or not isinstance(source, str | os.PathLike):
+        return "line"
+    # a file name need not be UTF-8, an id must
+    return os.fsencode(pathlib.Path(source).stem).decode("utf-8", "replace")
 
 
 def numbered_lines(source: Source) -> Iterator[tuple[int, str]]:
@@ -127,7 +130,7 @@ def numbered_lines(source: Source) -> Iterator[tuple[int, str]]:
 
 def _open(source: Source) -> contextlib.AbstractContextManager:
     if source == "-":
-        source = sys.stdin
+        source = sys.stdin or io.BytesIO()  # None where the shell closed it (`<&-`)
     if isinstance(source, str | os.PathLike):
         return open(source, "rb")
     # A text stream has already chosen line ends and an encoding: read the bytes beneath it if there are any.
@@ -145,11 +148,11 @@ def _decode(line: bytes, where: str) -> str:
 def parse_object(line: str, where: str) -> dict:
     """The JSON object that a line holds."""
     try:
-        value = json.loads(line)
+        value = DECODER.decode(line)
     except json.JSONDecodeError as error:
         raise json_error(where, f"{error.msg} at column {error.colno}") from error
     except (ValueError, RecursionError) as error:
-        raise json_error(where, too_big(error)) from error
+        raise json_error(where, other_fault(error)) from error
     return checked(value, OBJECT, "the line", where)
 
 
@@ -157,8 +160,24 @@ def json_error(where: str, received: str) -> DataError:
     return DataError(where, f"the line must be JSON. Received: {received}. Correct it there.")
 
 
-def too_big(error: ValueError | RecursionError) -> str:
-    """Why Python's parser gave up on what may well be JSON."""
+class RepeatedKey(ValueError):
+    """An object names a key twice. Python's parser would keep the last value, and the first be lost unseen."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict:
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        raise RepeatedKey
+    return record
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=_object)
+
+
+def other_fault(error: ValueError | RecursionError) -> str:
+    """Why our parser gave up on what may well be JSON."""
+    if isinstance(error, RepeatedKey):
+        return "an object with a key twice"
     return "brackets nested too deep" if isinstance(error, RecursionError) else "a number with too many digits"
 
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from strtf.data.shapes import PairChunks
+
 Spans = np.ndarray  # [P, 4] int32: start and end (exclusive) of e1, then of e2, in token positions
 
 
@@ -67,3 +69,32 @@ def pack_pairs(sentences: np.ndarray, spans: Spans, round_up) -> dict[str, np.nd
         "row_slots": row_slots,
         "slot_rows": slot_rows.reshape(padded, slots),
     }
+
+
+def stack_chunks(chunks: PairChunks, sentences: np.ndarray, spans: Spans, targets: dict[str, np.ndarray],
+                 least: int = 1) -> dict[str, np.ndarray]:  # fmt: skip
+    """The chunks' pairs, packed and stacked.
+
+    Args:
+        sentences, spans: of all pairs, see `pack_pairs`.
+        targets: further arrays [p] to cut in chunks likewise; 0 where padded.
+        least: stack at least so many chunks, empty ones last.
+
+    Returns:
+        `pack_pairs`' arrays and the targets with a leading axis N, and `num_chunks`, int32: those that hold pairs.
+    """
+    parts = chunks.parts or [np.zeros(0, np.int64)]
+    stacked = {}
+    for number, part in enumerate(parts):
+        packed = pack_pairs(sentences[part], spans[part], chunks.shape.size)
+        packed |= {name: padded(values[part], chunks.shape.P) for name, values in targets.items()}
+        for name, array in packed.items():
+            if name not in stacked:
+                stacked[name] = np.zeros((max(len(parts), least), *array.shape), array.dtype)
+            stacked[name][number] = array
+    return stacked | {"num_chunks": np.int32(len(chunks.parts))}
+
+
+def padded(values: np.ndarray, size: int) -> np.ndarray:
+    """[n] -> [size], with zeros behind."""
+    return np.pad(values, (0, size - len(values)))

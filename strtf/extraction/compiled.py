@@ -3,6 +3,11 @@
 import keras
 
 
+def compiles_each_shape() -> bool:
+    """Whether `compiled` makes a program for each shape of its arguments, so that shapes should be few."""
+    return keras.backend.backend() == "jax"
+
+
 def compiled(function):
     """`function` of nested dicts of arrays, compiled; on TensorFlow one trace serves all sizes."""
     if keras.backend.backend() == "jax":

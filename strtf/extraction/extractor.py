@@ -9,12 +9,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from strtf.data.batches import Batch, exact_size, length_batches, pad_sentences
+from strtf.data.batches import Batch, Shapes, pad_sentences
+from strtf.data.buckets import BucketedShapes
 from strtf.data.features import Featurizer, TokenizedText, entity_of
 from strtf.data.pairs import pack_pairs, pair_sizes
-from strtf.extraction.chunks import pair_chunks
-from strtf.extraction.compiled import compiled
+from strtf.data.shapes import ExactShapes
+from strtf.extraction.compiled import compiled, compiles_each_shape
 from strtf.models.base import ExtractionModel, Task
+from strtf.models.memory import PairMemory
 from strtf.schema import Entity, Relation, directed
 from strtf.text.windows import Window, first_window_holding, owner_bounds
 
@@ -63,13 +65,16 @@ class Extractor:
         featurizer: the run's tokenizer, tags, windows and pair filter.
         options: `ModelOptions` of the run.
         no_relation_shift: added to the "No relation" logit, see `PriorCorrection`.
+        shapes: how batches are padded; what suits the backend when None.
     """
 
-    def __init__(self, model: ExtractionModel, featurizer: Featurizer, options, no_relation_shift: float = 0.0):
+    def __init__(self, model: ExtractionModel, featurizer: Featurizer, options, no_relation_shift: float = 0.0,
+                 shapes: Shapes | None = None):  # fmt: skip
         self.model = model
         self.featurizer = featurizer
         self.options = options
         self.no_relation_shift = no_relation_shift
+        self.shapes = shapes or _shapes(model, options)
         self._encode = compiled(model.encode)
         if Task.NER in model.tasks:
             self._tag = compiled(model.tag)
@@ -125,23 +130,20 @@ class Extractor:
         ]
 
     def _encoded(self, items: Sequence[_Item]):
-        """(items, batch, states) of batches of like length."""
-        for chosen in length_batches([len(item.ids) for item in items], PADDED_TOKENS):
-            members = [items[i] for i in chosen]
-            batch = pad_sentences([item.ids for item in members], exact_size)
+        """(items, batch, states) of batches of like length; rows of the batch beyond the items are padding."""
+        for planned in self.shapes.sentence_batches([len(item.ids) for item in items], PADDED_TOKENS):
+            members = [items[i] for i in planned.members]
+            batch = pad_sentences([item.ids for item in members], planned.length, planned.B)
             yield members, batch, self._encode(batch)
 
     def _spans(self, items: Sequence[_Item], batch: Batch, states) -> list[list[_Span]]:
         """The spans of each window, in document tokens, with probabilities."""
         tags, emissions = self._tag(batch, states)
-        tags = np.asarray(tags)
+        tags = np.asarray(tags)[: len(items)]
         scheme = self.featurizer.scheme
         found = [scheme.decode(row[1 : len(item.ids) - 1]) for row, item in zip(tags, items, strict=True)]
         flat = [(row, first + 1, last + 1, *scheme.span_tags(t)) for row, s in enumerate(found) for first, last, t in s]
-        columns = np.array(flat or [(0, 1, 1, 0, 0, 0, 0)], np.int32).T
-        names = ("sentence", "start", "end", "begin", "inside", "last", "single")
-        log_p = self._span_log_probabilities(batch, emissions, dict(zip(names, columns, strict=True)))
-        probability = iter(np.exp(np.asarray(log_p)).tolist())
+        probability = iter(self._span_probabilities(batch, emissions, flat))
         return [
             [
                 _Span(
@@ -154,6 +156,18 @@ class Extractor:
             ]
             for item, spans in zip(items, found, strict=True)
         ]
+
+    def _span_probabilities(self, batch: Batch, emissions, spans: Sequence[tuple]) -> list[float]:
+        """The probability of each (row, start, end, begin, inside, last, single): token positions and tags."""
+        names = ("sentence", "start", "end", "begin", "inside", "last", "single")
+        size, found = self.shapes.num_spans(len(spans), batch["token_ids"].shape), []
+        for start in range(0, len(spans), size):
+            some = spans[start : start + size]
+            columns = np.full((size, len(names)), (0, 1, 1, 0, 0, 0, 0), np.int32)
+            columns[: len(some)] = some
+            log_p = self._span_log_probabilities(batch, emissions, dict(zip(names, columns.T, strict=True)))
+            found += np.exp(np.asarray(log_p)[: len(some)]).tolist()
+        return found
 
     # ------------------------------------------------------------------ relations
     def _relate_windows(self, documents, spans, chosen, related) -> None:
@@ -194,15 +208,19 @@ class Extractor:
         if not owners:
             return
         rows, spans = np.array(rows, np.int32), np.array(spans, np.int32)
-        length, config = batch["token_ids"].shape[1], self.model.encoder.config
-        for chunk in pair_chunks(pair_sizes(spans), length, config, self.options):
-            packed = pack_pairs(rows[chunk], spans[chunk], exact_size)
-            logits = np.array(self._classify(batch | packed, states))[: len(chunk)]
+        for part, packed in self._packed(rows, spans, batch["token_ids"].shape):
+            logits = np.array(self._classify(batch | packed, states))[: len(part)]
             classes, probabilities = self._decide(logits)
-            for index, label, probability in zip(chunk, classes, probabilities, strict=True):
+            for index, label, probability in zip(part, classes, probabilities, strict=True):
                 if label:
                     document, i, j = owners[index]
                     related[document].append((i, j, int(label), float(probability)))
+
+    def _packed(self, rows: np.ndarray, spans: np.ndarray, shape: tuple[int, int]):
+        """(indices of pairs, their packed arrays) of each chunk."""
+        for chunks in self.shapes.pair_chunks(pair_sizes(spans), shape):
+            for part in chunks.parts:
+                yield part, pack_pairs(rows[part], spans[part], chunks.shape.size)
 
     def _decide(self, logits: np.ndarray):
         """Best class and its probability: [p, S] -> [p], [p]."""
@@ -227,6 +245,11 @@ class Extractor:
             tuple(relations),
             tuple(probability for *_, probability in sorted(related)),
         )
+
+
+def _shapes(model: ExtractionModel, options) -> Shapes:
+    memory = PairMemory(model.encoder.config, options)
+    return BucketedShapes(options.max_tokens, memory) if compiles_each_shape() else ExactShapes(memory)
 
 
 def _without_overlaps(spans: Sequence[_Span]) -> list[_Span]:

@@ -4,10 +4,11 @@ import math
 
 from strtf.config import Experiment, PairFilter, PriorCorrection
 from strtf.data.features import Featurizer
+from strtf.errors import StrtfError
 from strtf.extraction.extractor import Extractor
 from strtf.layers.str_encoder import EncoderConfig
 from strtf.models.build import assign_named, build_model
-from strtf.run_dir import RunDir, read_json, read_tensors
+from strtf.run_dir import RunDir, read_as, read_tensors
 from strtf.schema import Schema
 from strtf.text.bieos import TagScheme
 from strtf.text.tokenizer import make_tokenizer
@@ -52,8 +53,20 @@ def load_extractor(run_dir: RunDir, experiment: Experiment | None = None) -> Ext
     run_dir.require()
     experiment = experiment or run_dir.read_experiment()
     schema = run_dir.read_schema()
-    model = build_model(experiment, EncoderConfig(**read_json(run_dir.encoder)), schema)
+    config, vocabulary = read_as(run_dir.encoder, _encoder_config), Vocabulary.load(run_dir.vocabulary)
+    if len(vocabulary) != config.vocabulary_size:
+        raise StrtfError(
+            f"{run_dir.vocabulary} must hold {config.vocabulary_size} tokens, as many as the run's encoder embeds. "
+            f"Received: a vocabulary of the wrong size, {len(vocabulary)}. Restore the file, or train again."
+        )
+    model = build_model(experiment, config, schema)
     values, _ = read_tensors(run_dir.weights)
     assign_named(model.trainable_variables, values, str(run_dir.weights))
-    featurizer = make_featurizer(experiment, schema, Vocabulary.load(run_dir.vocabulary))
-    return make_extractor(experiment, model, featurizer)
+    return make_extractor(experiment, model, make_featurizer(experiment, schema, vocabulary))
+
+
+def _encoder_config(values: dict) -> EncoderConfig:
+    sizes = [value for value in values.values() if type(value) is not bool]
+    if not all(type(size) is int and size > 0 for size in sizes):
+        raise ValueError("sizes must be positive integers")
+    return EncoderConfig(**values)

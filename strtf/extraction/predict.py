@@ -5,17 +5,18 @@ The output is the native corpus format with probabilities, so it can be read bac
 
 import contextlib
 import itertools
-import json
-import pathlib
 import sys
 from collections.abc import Iterator
 from typing import TextIO
 
+from strtf.data.corpus import json_line
 from strtf.data.documents import Document, read_documents
+from strtf.errors import StrtfError
+from strtf.extraction.cost import announce, extraction_cost
 from strtf.extraction.extractor import Extraction, Extractor
 from strtf.extraction.load import load_extractor
 from strtf.progress import progress
-from strtf.run_dir import RunDir, replacing
+from strtf.run_dir import RunDir, check_writable, replacing
 
 DOCUMENTS_AT_ONCE = 256  # enough to sort by length, few enough to stream
 
@@ -30,13 +31,21 @@ def predict_run(run_dir: RunDir, source: str, target: str, given: dict[str, dict
         style: one of STYLES: a line of JSON per document, or a listing for people.
     """
     experiment = run_dir.require().read_experiment().override(given)
+    if target != "-":
+        check_writable(target)
+    documents = read_documents(source)
+    # a file that cannot be read shows before the model is loaded; nobody needs to type before it is
+    first = [] if source == "-" else list(itertools.islice(documents, 1))
     extractor = load_extractor(run_dir, experiment)
+    documents = itertools.chain(first, documents)
+    chunk = list(itertools.islice(documents, DOCUMENTS_AT_ONCE))
+    announce(extractor, extraction_cost(extractor, [document.text for document in chunk]), "First documents")
     with _output(target) as output, progress(None, "predict", "doc") as bar:
-        documents = read_documents(source)
-        while chunk := list(itertools.islice(documents, DOCUMENTS_AT_ONCE)):
+        while chunk:
             for record in predict_records(extractor, chunk):
                 output.write(STYLES[style](record))
             bar.update(len(chunk))
+            chunk = list(itertools.islice(documents, DOCUMENTS_AT_ONCE))
 
 
 def predict_records(extractor: Extractor, documents: list[Document]) -> Iterator[dict]:
@@ -66,10 +75,6 @@ def extraction_record(document: Document, extraction: Extraction) -> dict:
     return {"id": document.id, "text": document.text, "entities": entities, "relations": relations}
 
 
-def as_json(record: dict) -> str:
-    return json.dumps(record, ensure_ascii=False) + "\n"
-
-
 def as_triples(record: dict) -> str:
     """The text, its entities, and its relations as head → tail, each with its probability."""
     # the offsets tell apart entities of the same words
@@ -84,15 +89,17 @@ def as_triples(record: dict) -> str:
     return "\n".join(lines) + "\n"
 
 
-STYLES = {"jsonl": as_json, "triples": as_triples}
+STYLES = {"jsonl": json_line, "triples": as_triples}
 
 
 @contextlib.contextmanager
 def _output(target: str) -> Iterator[TextIO]:
     if target == "-":
+        if sys.stdout is None:  # the shell closed it (`>&-`)
+            raise StrtfError("--output must name a file where standard output is closed. Received: -.")
         sys.stdout.reconfigure(encoding="utf-8")
         yield sys.stdout
         sys.stdout.flush()
         return
-    with replacing(pathlib.Path(target)) as partial, open(partial, "w", encoding="utf-8", newline="\n") as file:
+    with replacing(target) as partial, open(partial, "w", encoding="utf-8", newline="\n") as file:
         yield file

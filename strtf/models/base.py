@@ -18,7 +18,7 @@ TASKS_OF = {Tasks.JOINT: (Task.NER, Task.RC), Tasks.NER: (Task.NER,), Tasks.RC: 
 
 
 class ExtractionModel(keras.Model):
-    """The contract: `task_losses` to train; `encode`, `tag`, `classify_pairs` to extract.
+    """The contract: the losses, of a batch or of its parts, to train; `encode`, `tag`, `classify_pairs` to extract.
 
     A batch is a dict of arrays, see `data/batches.py`: `token_ids` [B, T] and `lengths` [B] always, tags, pairs and
     weights as far as a method needs them. `encode` is separate so that pairs, which are known only once tags are
@@ -34,17 +34,41 @@ class ExtractionModel(keras.Model):
 
     def task_losses(self, batch, training=False) -> dict[Task, object]:
         """Scalar float32 loss of each task: L_ner, mean over sentences; L_rc, mean over pairs."""
+        states = self.encode(batch, training)
+        losses = {}
+        if Task.NER in self.tasks:
+            losses[Task.NER] = self.tag_loss(batch, states, training)
+        if Task.RC in self.tasks:
+            losses[Task.RC] = self.pair_loss(batch, states, training)
+        return losses
+
+    def encode(self, batch, training=False) -> dict[str, object]:
+        """Whatever the losses, `tag` and `classify_pairs` share for the sentences of a batch."""
         raise NotImplementedError
 
-    def encode(self, batch) -> dict[str, object]:
-        """Whatever `tag` and `classify_pairs` share for the sentences of a batch."""
+    def tag_loss(self, batch, states, training=False):
+        """L_ner, mean over sentences."""
+        raise NotImplementedError
+
+    def pair_loss(self, batch, states, training=False, total_weight=None):
+        """L_rc, Eq. (17): weighted mean cross-entropy over pairs.
+
+        Args:
+            total_weight: divide by this sum of weights, and not by that of the batch's own pairs: so the losses of
+                the chunks of a batch add up to the loss of the batch.
+        """
+        logits = self.classify_pairs(batch, states, training)
+        return relation_loss(logits, batch, total_weight)
+
+    def pair_variables(self) -> list[keras.Variable]:
+        """The trainable variables that `classify_pairs` reads, but for those behind the states."""
         raise NotImplementedError
 
     def tag(self, batch, states):
         """Viterbi tags [B, T] int32 of all tokens ([CLS] is outside) and emissions [B, T-1, C] float32."""
         raise NotImplementedError
 
-    def classify_pairs(self, batch, states):
+    def classify_pairs(self, batch, states, training=False):
         """Logits [P, S] of the relation classes; class 0 is "No relation"."""
         raise NotImplementedError
 
@@ -57,13 +81,18 @@ class ExtractionModel(keras.Model):
             )
 
 
-def weighted_mean(values, weights):
-    """Mean of values [N] under weights [N]; 0 where all weights are 0."""
+def weighted_mean(values, weights, total_weight=None):
+    """Mean of values [N] under weights [N]; 0 where all weights are 0.
+
+    Args:
+        total_weight: divide by this instead of the weights' own sum.
+    """
     weights = ops.cast(weights, values.dtype)
-    return ops.sum(values * weights) / ops.maximum(ops.sum(weights), 1e-6)
+    total = ops.sum(weights) if total_weight is None else ops.cast(total_weight, values.dtype)
+    return ops.sum(values * weights) / ops.maximum(total, 1e-6)
 
 
-def relation_loss(logits, batch):
-    """L_rc, Eq. (17): weighted mean cross-entropy over the pairs of a batch."""
+def relation_loss(logits, batch, total_weight=None):
+    """L_rc, Eq. (17), from logits [P, S] and a batch's `labels` and `pair_weights`; see `weighted_mean`."""
     losses = keras.losses.sparse_categorical_crossentropy(batch["labels"], logits, from_logits=True)
-    return weighted_mean(losses, batch["pair_weights"])
+    return weighted_mean(losses, batch["pair_weights"], total_weight)

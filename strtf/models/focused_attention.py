@@ -8,7 +8,7 @@ from strtf.layers.crf import Crf
 from strtf.layers.pair_classifier import PairClassifier
 from strtf.layers.relation_pass import RelationPass
 from strtf.layers.str_encoder import EncoderConfig, StrEncoder
-from strtf.models.base import TASKS_OF, ExtractionModel, Task, relation_loss, weighted_mean
+from strtf.models.base import TASKS_OF, ExtractionModel, Task, weighted_mean
 from strtf.text.bieos import TagScheme
 
 
@@ -104,16 +104,14 @@ class FocusedAttention(ExtractionModel):
         places = (spans["sentence"], spans["start"] - 1, spans["end"] - 1)
         return self.crf.span_log_marginals(emissions, batch["lengths"] - 1, *places, *tags, legal=self.legal_decoding)
 
-    def task_losses(self, batch, training=False):
-        states = self.encode(batch, training)
-        losses = {}
-        if Task.NER in self.tasks:
-            emissions = self.emissions(states, training)
-            log_p = self.crf.log_likelihood(emissions, batch["tags"][:, 1:], batch["lengths"] - 1)  # [B]
-            losses[Task.NER] = weighted_mean(-log_p, batch["sentence_weights"])  # Eq. (12)
-        if Task.RC in self.tasks:
-            losses[Task.RC] = relation_loss(self.classify_pairs(batch, states, training), batch)  # Eq. (17)
-        return losses
+    def tag_loss(self, batch, states, training=False):
+        emissions = self.emissions(states, training)
+        log_p = self.crf.log_likelihood(emissions, batch["tags"][:, 1:], batch["lengths"] - 1)  # [B]
+        return weighted_mean(-log_p, batch["sentence_weights"])  # Eq. (12)
+
+    def pair_variables(self):
+        blocks = [variable for block in self.encoder.task_blocks for variable in block.trainable_variables]
+        return blocks + self.pair_classifier.trainable_variables
 
 
 def pair_arrays(batch):

@@ -24,7 +24,7 @@ def read_json(path: pathlib.Path) -> dict:
         values = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise StrtfError(f"{path} must be a readable file. Received: {error.strerror}. {_REMEDY}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StrtfError(f"{path} must be JSON. Received: {error}. {_REMEDY}") from error
     if not isinstance(values, dict):
         raise StrtfError(f"{path} must be a JSON object. Received: {type(values).__name__}. {_REMEDY}")

@@ -5,8 +5,11 @@ tanh form, always. A checkpoint trained with the erf form (most of `hf://`) runs
 here; from a local directory, `huggingface.py` reads it as it is meant.
 """
 
+import contextlib
+import logging
 import re
 import textwrap
+from collections.abc import Iterator
 
 from keras import ops
 
@@ -36,10 +39,11 @@ def read_preset(name: str) -> PretrainedBert:
     """
     models = _keras_hub(name).models
     try:
-        backbone = models.BertBackbone.from_preset(name, dtype="float32")
-        tokenizer = models.BertTokenizer.from_preset(name)
+        with _held_back_warnings() as warnings:
+            backbone = models.BertBackbone.from_preset(name, dtype="float32")
+            tokenizer = models.BertTokenizer.from_preset(name)
     except Exception as error:  # each hub has exceptions of its own, from HTTP status to ValueError
-        cause = textwrap.shorten(f"{type(error).__name__}: {error}", 200)
+        cause = textwrap.shorten("; ".join([*warnings[:1], f"{type(error).__name__}: {error}"]), 250)
         raise StrtfError(
             "The preset must be a BERT that keras-hub can download. "
             f"Received: {name}; the download was refused, or what came is no BERT ({cause}). "
@@ -60,6 +64,23 @@ def read_preset(name: str) -> PretrainedBert:
         source=name,
         skipped=tuple(variable.path for variable in backbone.pooled_dense.weights),
     )
+
+
+@contextlib.contextmanager
+def _held_back_warnings() -> Iterator[list[str]]:
+    """Yields a list of what huggingface_hub would print of its retries.
+
+    Without a network the first names the cause; keras-hub's error then only says that a file is not there.
+    """
+    logger, warnings = logging.getLogger("huggingface_hub"), []
+    handler = logging.Handler()
+    handler.emit = lambda record: warnings.append(record.getMessage())
+    before = logger.handlers, logger.propagate
+    logger.handlers, logger.propagate = [handler], False
+    try:
+        yield warnings
+    finally:
+        logger.handlers, logger.propagate = before
 
 
 def _keras_hub(name):

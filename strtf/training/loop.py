@@ -113,7 +113,8 @@ class Trainer:
         state.epoch += 1
         state.step_in_epoch, state.loss_sums = 0, {}
         score = record.get("dev_f1", {}).get(self.options.select_by.value, 0.0)
-        if score > state.best_f1 or not self.dev:
+        # while nothing is found at all, the latest weights are the best known
+        if score > state.best_f1 or state.best_f1 <= 0.0 or not self.dev:
             state.best_f1, state.best_epoch = score, state.epoch
             write_tensors(self.run_dir.weights, named_values(self.model.trainable_variables))
         state.history.append(record | {"best": state.best_epoch == state.epoch})

@@ -4,16 +4,23 @@ import collections
 import logging
 import os
 import shutil
+from collections.abc import Sequence
 
 import keras
 
 from strtf.config import Experiment, Tasks
-from strtf.data.batches import TrainingBatches, bucket_size, exact_size
+from strtf.data.batches import Shapes, TrainingBatches
+from strtf.data.buckets import FINER_LENGTHS, BucketedShapes
+from strtf.data.features import Example
 from strtf.data.load import load_split, load_training_splits
+from strtf.data.pairs import pair_sizes
+from strtf.data.shapes import ExactShapes
 from strtf.errors import StrtfError
 from strtf.evaluation.rules import TypePairRule
 from strtf.extraction.load import make_extractor, make_featurizer
+from strtf.layers.str_encoder import EncoderConfig
 from strtf.models.build import build_model
+from strtf.models.memory import PairMemory
 from strtf.pretrained.load import assign_weights, open_pretrained
 from strtf.run_dir import RunDir, read_json, write_json
 from strtf.schema import Schema
@@ -48,8 +55,7 @@ def train(experiment: Experiment, run_dir: RunDir, resume: bool = False) -> Trai
     featurizer.corpus(dev_split)  # --overlaps=error concerns it too, and should not wait for the first epoch's end
     examples, lost = featurizer.corpus(train_split)
     _report(train_split, dev_split, examples, schema, lost)
-    round_up = bucket_size if experiment.training.jit_compile else exact_size
-    batches = TrainingBatches(examples, experiment.training, round_up)
+    batches = TrainingBatches(examples, experiment.training, _shapes(experiment, pretrained.config, examples))
     optimizer = make_optimizer(experiment.training, batches.steps_per_epoch * experiment.training.epochs, model)
     step = TensorFlowStep(model, optimizer, experiment.training)
     extractor = make_extractor(experiment, model, featurizer)
@@ -57,7 +63,7 @@ def train(experiment: Experiment, run_dir: RunDir, resume: bool = False) -> Trai
     if resume and run_dir.checkpoint.exists():
         trainer.restore()
         print(f"Resuming after epoch {trainer.state.epoch}, step {trainer.state.step_in_epoch}.", flush=True)
-    else:
+    elif not run_dir.exists():
         _create(run_dir, experiment, schema, pretrained, train_split)
     return trainer.fit()
 
@@ -69,6 +75,16 @@ def make_deterministic(seed: int) -> None:
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
+
+
+def _shapes(experiment: Experiment, config: EncoderConfig, examples: Sequence[Example]) -> Shapes:
+    """Few shapes where each is compiled for; exact ones elsewhere."""
+    memory = PairMemory(config, experiment.model, training=True)
+    if not experiment.training.jit_compile:
+        return ExactShapes(memory)
+    longest = max(len(example.token_ids) for example in examples)
+    longest_pair = max(pair_sizes(example.pair_spans(slice(None))).max(initial=1) for example in examples)
+    return BucketedShapes(longest, memory, FINER_LENGTHS, int(longest_pair))
 
 
 def _check_run_dir(experiment: Experiment, run_dir: RunDir, resume: bool) -> None:
@@ -124,13 +140,17 @@ def _report(train_split, dev_split, examples, schema: Schema, lost: collections.
 
 def _create(run_dir: RunDir, experiment: Experiment, schema: Schema, pretrained, train_split) -> None:
     """Makes the run directory whole: written beside its place, then renamed over nothing or an empty directory."""
-    run_dir.path.parent.mkdir(parents=True, exist_ok=True)
-    partial = RunDir(run_dir.path.with_name(f"{run_dir.path.name}.partial"))
-    shutil.rmtree(partial.path, ignore_errors=True)
+    path = run_dir.path.resolve()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = RunDir(path.with_name(f"{path.name}.{os.getpid()}.partial"))
     partial.path.mkdir()
-    write_json(partial.schema, schema.to_json())
-    write_json(partial.encoder, pretrained.config.to_json())
-    write_json(partial.rules, TypePairRule.fit(train_split).to_json())
-    pretrained.vocabulary.save(partial.vocabulary)
-    write_json(partial.config, experiment.to_json())
-    os.replace(partial.path, run_dir.path)
+    try:
+        write_json(partial.schema, schema.to_json())
+        write_json(partial.encoder, pretrained.config.to_json())
+        write_json(partial.rules, TypePairRule.fit(train_split).to_json())
+        pretrained.vocabulary.save(partial.vocabulary)
+        write_json(partial.config, experiment.to_json())
+        os.replace(partial.path, path)
+    except BaseException:
+        shutil.rmtree(partial.path)
+        raise

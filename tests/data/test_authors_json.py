@@ -166,6 +166,10 @@ BAD_ARRAYS = {
         '[{"text": ""},\n\n{"text": ?}]',
         ":3: the line must be JSON. Received: Expecting value at column 10",
     ),
+    "key_twice": (
+        '[{"text": "x"},\n{"text": "y", "text": ""}]',
+        ":2: the line must be JSON. Received: an object with a key twice",
+    ),
     "deep": ("[" * 100_000, ":1: the line must be JSON. Received: brackets nested too deep"),
     "blank": ("\n[", ":2: the line must be JSON. Received: Expecting value at column 2"),
 }

@@ -6,14 +6,15 @@ from hypothesis import strategies as st
 from strtf.config import NegativeSampling, PriorCorrection, TrainingOptions
 from strtf.data.batches import (
     TrainingBatches,
-    bucket_size,
     exact_size,
-    length_batches,
     pad_sentences,
     plan_batches,
     training_batch,
 )
+from strtf.data.buckets import FINER_LENGTHS, BucketedShapes
 from strtf.data.features import Example
+from strtf.data.pairs import pair_sizes
+from strtf.data.shapes import ExactShapes, Unlimited
 from strtf.schema import candidate_pairs
 
 LENGTHS = st.lists(st.integers(2, 40), min_size=1, max_size=120)
@@ -124,8 +125,8 @@ class TestTrainingBatches:
 class TestTrainingBatch:
     CHOSEN = (np.array([0, 1]), np.array([], np.int64), np.array([3]))
 
-    def batch(self, round_up=exact_size):
-        return training_batch(EXAMPLES[:3], self.CHOSEN, 2.0, round_up, 4)
+    def batch(self, shapes=None):
+        return training_batch(EXAMPLES[:3], self.CHOSEN, 2.0, shapes or ExactShapes(Unlimited()), 4)
 
     def test_pairs_belong_to_their_sentences(self):
         assert self.batch()["pair_sentence"].tolist() == [0, 0, 2]
@@ -139,10 +140,73 @@ class TestTrainingBatch:
         np.testing.assert_array_equal(tags[1, : len(EXAMPLES[1].tags)], EXAMPLES[1].tags)
         assert not tags[1, len(EXAMPLES[1].tags) :].any()
 
-    def test_padding_weighs_nothing(self):
-        batch = self.batch(lambda size, axis: size + 3)
-        assert batch["sentence_weights"].tolist() == [1, 1, 1, 0]
-        assert not batch["pair_weights"][3:].any()
+    def test_a_sentence_that_fills_the_batch_weighs_nothing(self):
+        assert self.batch()["sentence_weights"].tolist() == [1, 1, 1, 0]
+
+    def test_chunks_hold_the_same_pairs(self):
+        plain, chunked = self.batch(), self.batch(BucketedShapes(32, Unlimited()))
+        assert "pair_rows" not in chunked
+        names = ("pair_sentence", "pair_spans", "labels", "pair_weights")
+        for name in names:
+            kept = [group[name][group["pair_weights"] > 0] for group in chunked["chunks"]]
+            np.testing.assert_array_equal(np.concatenate(kept), plain[name], err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def mixed():
+    rng = np.random.default_rng(0)
+    sizes = [(int(rng.integers(4, 120)), float(rng.choice([0.02, 0.1, 0.4]))) for _ in range(200)]
+    return [mixed_example(f"m{i}", rng, length, density) for i, (length, density) in enumerate(sizes)]
+
+
+class TestFewShapes:
+    """Short and long sentences, few and many entities, short and long pairs."""
+
+    def shapes(self, examples):
+        sizes = [pair_sizes(e.pair_spans(slice(None))) for e in examples]
+        longest_pair = int(max(s.max(initial=1) for s in sizes))
+        longest = max(len(e.token_ids) for e in examples)
+        return BucketedShapes(longest, Unlimited(), FINER_LENGTHS, longest_pair)
+
+    def batches(self, examples, epochs=3):
+        options = TrainingOptions(batch_size=8, negative_keep=0.3)
+        made = TrainingBatches(examples, options, self.shapes(examples))
+        return [batch for epoch in range(epochs) for _, batch in made.epoch(epoch)]
+
+    def test_a_mixed_corpus_has_at_most_twelve(self, mixed):
+        made = self.batches(mixed)
+        assert len(made) == 3 * 25
+        assert 4 <= len({signature(batch) for batch in made}) <= 12
+
+    def test_some_batches_need_many_chunks(self, mixed):
+        counts = [group["num_chunks"] for batch in self.batches(mixed, 1) for group in batch["chunks"]]
+        assert max(counts) > 3 and min(counts) == 0
+
+    def test_nothing_is_lost(self, mixed):
+        options = TrainingOptions(batch_size=8, negative_keep=0.3)
+        for (_, plain), (_, chunked) in zip(
+            TrainingBatches(mixed, options).epoch(1),
+            TrainingBatches(mixed, options, self.shapes(mixed)).epoch(1),
+            strict=True,
+        ):
+            assert plain["pair_weights"].sum() == sum(group["pair_weights"].sum() for group in chunked["chunks"])
+            assert plain["lengths"].tolist() == chunked["lengths"].tolist()
+
+
+def mixed_example(name, rng, length, density):
+    number = int(density * length)
+    starts = np.sort(rng.choice(np.arange(1, length), number, replace=False))
+    ends = np.minimum(starts + rng.geometric(0.25, number), length)
+    pairs = np.array(candidate_pairs(number), np.int32).reshape(-1, 2)
+    labels = (rng.random(len(pairs)) < 0.2).astype(np.int32)
+    ids = np.ones(length + 1, np.int32)
+    return Example(name, ids, ids, np.stack([starts, ends], axis=1).astype(np.int32), pairs, labels)
+
+
+def signature(batch):
+    groups = [group.items() for group in batch.get("chunks", ())]
+    flat = [batch.items(), *groups]
+    return tuple(np.shape(value) for items in flat for name, value in items if name != "chunks")
 
 
 @settings(deadline=None, max_examples=30)
@@ -157,21 +221,6 @@ def test_plan_puts_like_lengths_together():
     lengths = np.arange(64) % 32
     plan = plan_batches(lengths, 4, np.random.default_rng(0))
     assert max(np.ptp(lengths[indices]) for indices in plan) <= 2
-
-
-@settings(deadline=None, max_examples=40)
-@given(LENGTHS, st.integers(1, 200))
-def test_length_batches_cover_all_within_the_budget(lengths, budget):
-    made = list(length_batches(lengths, budget))
-    assert sorted(np.concatenate(made).tolist()) == list(range(len(lengths)))
-    assert all(len(b) == 1 or len(b) * max(lengths[i] for i in b) <= budget for b in made)
-
-
-@settings(deadline=None, max_examples=40)
-@given(st.integers(1, 10_000))
-def test_bucket_size_is_the_least_of_its_series(size):
-    series = sorted({2**n for n in range(4, 16)} | {3 * 2**n for n in range(3, 15)})
-    assert bucket_size(size, "T") == next(s for s in series if s >= size)
 
 
 def test_pad_sentences_fills_up_with_short_rows():

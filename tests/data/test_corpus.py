@@ -210,6 +210,10 @@ BAD_FILES = {
         b'{"text":' + b"1" * 5_000 + b"}",
         ":1: the line must be JSON. Received: a number with too many",
     ),
+    "key_twice": (
+        b'{"text": "x"}\n{"text": "y", "entities": [{"id": "a", "start": 0, "end": 1, "type": "T", "type": "U"}]}',
+        ":2: the line must be JSON. Received: an object with a key twice",
+    ),
     "array_after_object": (b'{"text": "x"}\n[]\n', ":2: the line must be an object. Received: a list"),
 }
 

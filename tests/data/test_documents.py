@@ -1,6 +1,7 @@
 import io
 import itertools
 import json
+import os
 import sys
 import tracemalloc
 
@@ -98,6 +99,21 @@ def test_json_texts_are_read_back(originals):
     assert texts(content.encode()) == originals
 
 
+@pytest.mark.parametrize("suffix", ["jsonl", "json"])
+@pytest.mark.parametrize("content", [b'{"text": "secret', b'[{"text": "secret"}]', b"secret"])
+def test_files_named_json_are_no_plain_text(tmp_path, suffix, content):
+    path = tmp_path / f"notes.{suffix}"
+    path.write_bytes(content + b'\n{"text": "x"}\n')
+    message = error_of(path)
+    assert message.startswith(f"{path}:1: the line must be ") and "secret" not in message
+
+
+def test_a_key_twice():
+    message = error_of(io.BytesIO(b'{"text": "secret"}\n{"text": "secret", "text": ""}\n'))
+    assert message.startswith("<stream>:2: the line must be JSON. Received: an object with a key twice")
+    assert "secret" not in message
+
+
 BAD_LINES = {
     "plain": (b"secret", "the line must be JSON. Received: Expecting value at column 1"),
     "list": (b'["secret"]', "the line must be an object. Received: a list"),
@@ -137,6 +153,18 @@ def test_standard_input(monkeypatch):
 def test_standard_input_that_is_not_utf8(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a\n\xb4\xed\n"), encoding="latin-1"))
     assert error_of("-").startswith("<stdin>:2: the file must be UTF-8. Received: byte 0xb4 at byte 1 of the line")
+
+
+def test_standard_input_that_is_closed(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    assert list(read_documents("-")) == []
+
+
+def test_a_file_name_that_is_not_utf8(tmp_path):
+    path = tmp_path / os.fsdecode("张三.txt".encode("gbk"))
+    path.write_text("a\n")
+    [document] = read_documents(path)
+    assert document.id.encode("utf-8") and document.id.endswith("-1")
 
 
 def test_text_stream():

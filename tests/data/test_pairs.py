@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strtf.data.pairs import pack_pairs, pair_sizes, pair_tokens_sorted
+from strtf.data.pairs import pack_pairs, pair_sizes, pair_tokens_sorted, stack_chunks
+from strtf.data.shapes import PairChunks, PairShape
 
 SPAN = st.tuples(st.integers(1, 12), st.integers(1, 6)).map(lambda drawn: (drawn[0], drawn[0] + drawn[1]))
 PAIR = st.tuples(SPAN, SPAN).map(lambda spans: sum(sorted(spans), ()))  # in text order; overlaps included
@@ -105,3 +106,28 @@ class TestPackPairs:
 
     def test_all_is_int32(self):
         assert {array.dtype for array in pack(EXAMPLES).values()} == {np.dtype("int32")}
+
+
+class TestStackChunks:
+    CHUNKS = PairChunks([np.array([4, 0]), np.array([2])], PairShape(2, 8, 14))
+
+    def stacked(self, least=3):
+        return stack_chunks(self.CHUNKS, np.arange(6), EXAMPLES, {"labels": np.arange(6) + 10}, least)
+
+    def test_each_chunk_is_packed(self):
+        stacked = self.stacked()
+        for number, part in enumerate(self.CHUNKS.parts):
+            packed = pack_pairs(part, EXAMPLES[part], self.CHUNKS.shape.size)
+            for name, array in packed.items():
+                np.testing.assert_array_equal(stacked[name][number], array, err_msg=name)
+
+    def test_targets_go_with_their_pairs(self):
+        assert self.stacked()["labels"].tolist() == [[14, 10], [12, 0], [0, 0]]
+
+    def test_empty_chunks_are_not_counted(self):
+        stacked = self.stacked()
+        assert (stacked["num_chunks"], stacked["pair_rows"].shape) == (2, (3, 2, 8))
+
+    def test_no_pairs(self):
+        stacked = stack_chunks(PairChunks([], PairShape(1, 2, 1)), np.zeros(0), np.zeros((0, 4), np.int32), {})
+        assert (stacked["num_chunks"], stacked["pair_rows"].shape) == (0, (1, 1, 2))

@@ -1,18 +1,22 @@
 """Documents in, JSON Lines out."""
 
+import dataclasses
 import io
 import json
 import types
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from strtf.config import Experiment
-from strtf.data.corpus import read_corpus
+from strtf.config import Experiment, Tokenization
+from strtf.data.corpus import json_line, read_corpus
 from strtf.data.documents import Document
 from strtf.errors import DataError, StrtfError
 from strtf.extraction import predict
 from strtf.extraction.extractor import Extraction
-from strtf.extraction.predict import extraction_record, predict_run
+from strtf.extraction.load import make_extractor, make_featurizer
+from strtf.extraction.predict import extraction_record, predict_records, predict_run
 from strtf.run_dir import RunDir
 from strtf.schema import Entity, Relation
 
@@ -60,6 +64,59 @@ def test_real_output_reads_back_as_a_corpus(random_run, tmp_path):
         parts = (*record["entities"], *record["relations"])
         assert all(0.0 <= part["probability"] <= 1.0 for part in parts)
     assert names(tmp_path) == ["in.txt", "out.jsonl"]
+
+
+def test_no_record_of_the_output_breaks_into_lines(stub_run, tmp_path):
+    source, target = tmp_path / "in.txt", tmp_path / "out.jsonl"
+    source.write_text("a\u2028b\x85c\u2029d\n", encoding="utf-8")
+    predict_run(stub_run, str(source), str(target), {})
+    [line] = target.read_text(encoding="utf-8").splitlines()
+    assert json.loads(line)["text"] == "a\u2028b\x85c\u2029d"
+
+
+# Traditional characters, full-width digits, joined emoji, combining marks, right to left, controls, line separators,
+# compatibility forms, letters whose lower case is longer, words for the vocabulary.
+PIECES = [
+    *("左主干", "狭窄", "30%，", "前後壁", "體積", "０９Ａ％", "👩\u200d⚕\ufe0f", "🇨🇳", "e\u0301\u0323", "\u0301"),
+    *("שלום", "\u202eab\u202c", "\0", "\x1b", "\u2028", "\x85", "\r", " ", "\t", "\u3000", "\ufeff", "\ufffd"),
+    *("\uffff", "\U0010ffff", "ﬃ", "㎎", "İ", "ß", "가", "ᄀ", "[SEP]", "##a", " stenosis ", "."),
+]
+
+
+@pytest.fixture(scope="module")
+def extractors(random_experiment, random_model, random_extractor, vocabulary):
+    """The model with random weights behind each tokenization."""
+    model = dataclasses.replace(random_experiment.model, tokenization=Tokenization.WORDPIECE)
+    experiment = dataclasses.replace(random_experiment, model=model)
+    featurizer = make_featurizer(experiment, random_extractor.featurizer.schema, vocabulary)
+    wordpiece = make_extractor(experiment, random_model, featurizer)
+    return {Tokenization.CHARACTER: random_extractor, Tokenization.WORDPIECE: wordpiece}
+
+
+@pytest.mark.parametrize("tokenization", Tokenization)
+@settings(deadline=None, max_examples=40)
+@given(
+    texts=st.lists(
+        st.one_of(
+            st.lists(st.sampled_from(PIECES), max_size=60).map("".join),
+            st.text(st.characters(exclude_categories=["Cs"]), max_size=30),
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_offsets_of_any_text_reproduce_the_surface(extractors, tokenization, texts):
+    documents = [Document(str(i), text) for i, text in enumerate(texts)]
+    found = [json.loads(json_line(record)) for record in predict_records(extractors[tokenization], documents)]
+    assert [(record["id"], record["text"]) for record in found] == [(d.id, d.text) for d in documents]
+    for record in found:
+        ends = [0, *(entity["end"] for entity in record["entities"])]
+        for entity, last in zip(record["entities"], ends, strict=False):  # in text order, none over another
+            assert last <= entity["start"] < entity["end"] <= len(record["text"])
+            assert entity["text"] == record["text"][entity["start"] : entity["end"]]
+        ids = [entity["id"] for entity in record["entities"]]
+        assert len(set(ids)) == len(ids)
+        assert all({r["head"], r["tail"]} <= set(ids) and r["head"] != r["tail"] for r in record["relations"])
 
 
 def test_a_record_holds_what_was_found():
@@ -127,6 +184,31 @@ def test_a_missing_input_leaves_nothing(stub_run, tmp_path):
     with pytest.raises(DataError, match=r"none\.txt:1: the file must be readable"):
         predict_run(stub_run, str(tmp_path / "none.txt"), str(tmp_path / "out.jsonl"), {})
     assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "message"),
+    [
+        ("none.txt", "out.jsonl", "none.txt:1: the file must be readable"),
+        ("in.txt", "none/out.jsonl", "'none/out.jsonl' must be a file that can be written"),
+        ("in.txt", "", "'' must be a file that can be written. Received: a directory"),
+    ],
+)
+def test_paths_are_looked_at_before_the_model_is_loaded(stub_run, tmp_path, monkeypatch, source, target, message):
+    (tmp_path / "in.txt").write_text("a\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(predict, "load_extractor", lambda *_: pytest.fail("the model is loaded"))
+    with pytest.raises(StrtfError) as caught:
+        predict_run(stub_run, source, target, {})
+    assert str(caught.value).startswith(message)
+    assert names(tmp_path) == ["in.txt"]
+
+
+def test_standard_output_that_is_closed(stub_run, tmp_path, monkeypatch):
+    (tmp_path / "in.txt").write_text("a\n")
+    monkeypatch.setattr("sys.stdout", None)
+    with pytest.raises(StrtfError, match="--output must name a file where standard output is closed"):
+        predict_run(stub_run, str(tmp_path / "in.txt"), "-", {})
 
 
 def test_an_empty_input_makes_an_empty_output(stub_run, tmp_path):

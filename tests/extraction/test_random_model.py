@@ -2,13 +2,18 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from strtf.config import Experiment, PriorCorrection, TrainingOptions
+from strtf.data.buckets import BucketedShapes
 from strtf.errors import StrtfError
 from strtf.extraction import extractor as extractor_module
-from strtf.extraction.load import load_extractor, no_relation_shift
+from strtf.extraction.extractor import Extractor
+from strtf.extraction.load import load_extractor, make_extractor, no_relation_shift
 from strtf.models.base import Task
+from strtf.models.memory import PairMemory
 
+LARGEST_PAIR_BYTES = 48 * 1200  # of 48 tokens in the tiny model, about
 CHARACTERS = list("左前降支近段可见狭窄约，。0123%回旋开口")
 
 
@@ -61,11 +66,81 @@ def test_other_batches(random_extractor, documents, expected, monkeypatch):
     assert_same(random_extractor.extract(documents), expected)
 
 
-def test_small_chunks(random_extractor, documents, expected, monkeypatch):
-    monkeypatch.setattr(
-        extractor_module, "pair_chunks", lambda sizes, *_: np.array_split(np.argsort(sizes), -(-len(sizes) // 3))
-    )
+@pytest.mark.parametrize("number", [1, 3, 50])
+def test_small_chunks(random_extractor, documents, expected, monkeypatch, number):
+    monkeypatch.setattr(random_extractor.shapes.memory, "budget", number * LARGEST_PAIR_BYTES)
     assert_same(random_extractor.extract(documents), expected)
+
+
+@pytest.fixture
+def crowded(random_extractor):
+    """A text, and 40 entities of which some share tokens: 780 pairs."""
+    rng = np.random.default_rng(1)
+    starts = np.sort(rng.integers(0, 44, 40))
+    types = rng.choice(random_extractor.featurizer.schema.entity_types, 40).tolist()
+    ends = np.minimum(starts + rng.integers(1, 9, 40), 46)
+    return random_text(rng, 46), list(zip(starts.tolist(), ends.tolist(), types, strict=True))
+
+
+def related(extractor, crowded):
+    text, entities = crowded
+    return sorted(extractor.relate([text, "左", text], [entities, [], entities[:1]])[0])
+
+
+def test_thousands_of_pairs_under_a_tiny_budget(random_experiment, random_model, random_featurizer, crowded):
+    """One chunk and many give the same, pairs that share tokens among them; sentences without a pair do no harm."""
+    calls = {}
+    for name, budget in (("one", 2**30), ("many", 20 * LARGEST_PAIR_BYTES)):
+        extractor = make_extractor(random_experiment, random_model, random_featurizer)
+        extractor.shapes.memory.budget = budget
+        classify, calls[name] = extractor._classify, []
+        extractor._classify = lambda *a, made=calls[name], classify=classify: (made.append(0), classify(*a))[1]
+        calls[f"{name} found"] = related(extractor, crowded)
+    assert len(calls["one"]) <= 2 and len(calls["many"]) > 20
+    assert len(calls["one found"]) > 50
+    for ours, theirs in zip(calls["many found"], calls["one found"], strict=True):
+        assert ours[:3] == theirs[:3]
+        assert ours[3] == pytest.approx(theirs[3], abs=1e-5)
+
+
+def watched(function, seen):
+    """The function, which also notes the shapes of its arguments."""
+
+    def noting(*arguments):
+        seen.add(tuple(tuple(np.shape(value)) for value in tf.nest.flatten(arguments)))
+        return function(*arguments)
+
+    return noting
+
+
+@pytest.fixture(scope="module")
+def bucketed(random_experiment, random_model, random_featurizer):
+    """An extractor as under a backend that compiles for each shape, and the shapes that each function met."""
+    memory = PairMemory(random_model.encoder.config, random_experiment.model)
+    shapes = BucketedShapes(random_experiment.model.max_tokens, memory)
+    extractor, seen = Extractor(random_model, random_featurizer, random_experiment.model, shapes=shapes), {}
+    for name in ("_encode", "_tag", "_span_log_probabilities", "_classify"):
+        seen[name] = set()
+        setattr(extractor, name, watched(getattr(extractor, name), seen[name]))
+    return extractor, seen
+
+
+def test_few_shapes_give_the_same(bucketed, documents, expected):
+    assert_same(bucketed[0].extract(documents), expected)
+
+
+def test_few_shapes_are_few(bucketed, documents, crowded, monkeypatch):
+    """Over texts short and long, alone and many, with few entities and many."""
+    extractor, seen = bucketed
+    monkeypatch.setattr(extractor_module, "PADDED_TOKENS", 192)
+    rng = np.random.default_rng(2)
+    for count in (1, 3, 40):
+        extractor.extract([random_text(rng, int(length)) for length in rng.integers(0, 120, count)])
+    related(extractor, crowded)
+    extractor.extract(documents)
+    counts = {name: len(met) for name, met in seen.items()}
+    assert max(counts.values()) <= 12
+    assert counts["_classify"] >= counts["_encode"] > 2
 
 
 def test_relations_of_the_entities_just_found(random_extractor, documents, expected):
@@ -81,6 +156,21 @@ def test_relations_of_the_entities_just_found(random_extractor, documents, expec
 def test_a_run_directory_gives_the_same_extractor(random_run, documents, expected):
     extractor = load_extractor(random_run)
     assert_same(extractor.extract(documents), expected)
+
+
+def test_the_pair_filter_may_be_switched_on_for_a_trained_run(random_run, documents, expected):
+    """With given entities and with found ones: related pairs are those of seen types among the related pairs."""
+    experiment = random_run.read_experiment().override({"model": {"pair_filter": "seen_types"}})
+    extractor = load_extractor(random_run, experiment)
+    schema, given = extractor.featurizer.schema, [[(*e.span, e.type) for e in found.entities] for found in expected]
+    unfiltered = load_extractor(random_run).relate(documents, given)
+    wanted = [
+        sorted(pair[:3] for pair in pairs if schema.related(spans[pair[0]][2], spans[pair[1]][2]))
+        for spans, pairs in zip(given, unfiltered, strict=True)
+    ]
+    assert 0 < sum(map(len, wanted)) < sum(map(len, unfiltered))
+    assert [sorted(pair[:3] for pair in pairs) for pairs in extractor.relate(documents, given)] == wanted
+    assert [len(found.relations) for found in extractor.extract(documents)] == [len(pairs) for pairs in wanted]
 
 
 def test_a_model_without_ner_cannot_extract(random_extractor, random_model, monkeypatch):

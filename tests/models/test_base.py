@@ -47,3 +47,14 @@ def test_missing_task_is_refused_with_those_there_are(has, lacks):
     message = f"must be among those of the model: {has}. Received: {lacks}. Train with --tasks=joint"
     with pytest.raises(StrtfError, match=message):
         ExtractionModel((has,)).require(lacks)
+
+
+def test_losses_of_parts_add_up_under_the_total_weight():
+    logits, labels = np.random.default_rng(1).normal(size=(6, 3)).astype(np.float32), np.int32([0, 1, 2, 0, 1, 2])
+    weights = np.float32([1.0, 0.5, 2.0, 1.0, 0.0, 3.0])
+    whole = relation_loss(logits, {"labels": labels, "pair_weights": weights})
+    parts = [
+        relation_loss(logits[part], {"labels": labels[part], "pair_weights": weights[part]}, weights.sum())
+        for part in (slice(0, 2), slice(2, 6))
+    ]
+    np.testing.assert_allclose(float(sum(parts)), float(whole), rtol=1e-6)

@@ -35,7 +35,12 @@ def test_heads_must_divide_the_hidden_size(tiny_sizes, path):
 
 @pytest.mark.parametrize(
     ("content", "rule"),
-    [(b"{", "must be JSON"), (b"\xff", "must be JSON"), (b"[1]", r"must be a JSON object\. Received: list")],
+    [
+        (b"{", "must be JSON"),
+        (b"[" * 100_000, "must be JSON"),
+        (b"\xff", "must be JSON"),
+        (b"[1]", r"must be a JSON object\. Received: list"),
+    ],
 )
 def test_content_must_be_a_json_object(path, content, rule):
     path.write_bytes(content)

@@ -1,3 +1,4 @@
+import logging
 import sys
 
 import numpy as np
@@ -79,6 +80,20 @@ def test_refused_download(models, monkeypatch, name):
     assert "(ConnectionError: host not found" in message
     assert message.endswith("Give a directory of Google's or Hugging Face's files instead.")
     assert "\n" not in message and len(message) < 500
+
+
+def test_retries_are_not_printed_and_the_first_names_the_cause(models, monkeypatch, caplog):
+    def retry(*args, **kwargs):
+        for cause in ("Name or service not known", "Retrying in 1s"):
+            logging.getLogger("huggingface_hub.utils._http").warning(cause)
+        raise ValueError("Preset has no config.json.")
+
+    monkeypatch.setattr(models.BertBackbone, "from_preset", retry)
+    with pytest.raises(StrtfError, match=r"\(Name or service not known; ValueError: Preset has no config\.json\.\)"):
+        open_pretrained("hf://bert-base-chinese")
+    assert not caplog.records
+    logging.getLogger("huggingface_hub").warning("later")
+    assert [record.message for record in caplog.records] == ["later"]
 
 
 def test_preset_without_wordpiece(models, preset, monkeypatch):

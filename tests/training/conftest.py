@@ -4,11 +4,13 @@ import dataclasses
 import json
 import shutil
 
+import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
 from strtf.config import DataOptions, Experiment, ModelOptions, Precision, Tasks, TrainingOptions
-from strtf.schema import Direction, RelationClass, Schema
+from strtf.data.features import Example
+from strtf.schema import Direction, RelationClass, Schema, candidate_pairs
 
 # TagScheme: 9 tags; 4 relation classes with "No relation": the sizes of `random_pair_batch`
 SCHEMA = Schema(
@@ -67,3 +69,24 @@ def tiny_experiment(two_block_encoder_dir, tiny_corpus_dir):
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def pairs_of_all_sizes():
+    """Examples whose pairs have few and many tokens; the first has no entities, the second two, the others many."""
+    rng = np.random.default_rng(0)
+    return [_example(rng, length, number) for length, number in ((20, 0), (24, 2), (50, 9), (64, 12))]
+
+
+def _example(rng, length, number):
+    starts = np.sort(rng.choice(np.arange(1, length - 1), number, replace=False))
+    ends = np.minimum(starts + rng.choice([1, 2, 3, 15], number), length - 1)
+    pairs = np.array(candidate_pairs(number), np.int32).reshape(-1, 2)
+    return Example(
+        f"s{length}",
+        rng.integers(5, 60, length, np.int32),
+        rng.integers(0, 9, length, np.int32),
+        np.stack([starts, ends], axis=1).astype(np.int32),
+        pairs,
+        rng.integers(0, 4, len(pairs), np.int32),
+    )

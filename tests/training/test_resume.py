@@ -61,6 +61,21 @@ def test_resuming_in_the_middle_of_an_epoch(tiny_experiment, uninterrupted, tmp_
     assert_same_run(run_dir, uninterrupted)
 
 
+def test_resuming_before_the_first_checkpoint(tiny_experiment, uninterrupted, tmp_path, monkeypatch):
+    """The run directory is there, and nothing is saved yet: training starts anew in it."""
+    experiment, run_dir = tiny_experiment(), RunDir(tmp_path / "run")
+
+    def interrupted(self, batch):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(TensorFlowStep, "__call__", interrupted)
+        train(experiment, run_dir)
+    assert run_dir.exists() and not run_dir.checkpoint.exists()
+    train(experiment, run_dir, resume=True)
+    assert_same_run(run_dir, uninterrupted)
+
+
 def test_a_killed_process_goes_on(tiny_experiment, uninterrupted, tmp_path):
     run_dir = RunDir(tmp_path / "run")
     arguments = [sys.executable, "-m", "strtf.train", f"--run_dir={run_dir.path}", "--checkpoint_steps=1", "--resume"]

@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from strtf.config import Precision, Tasks, TrainingOptions
-from strtf.data.batches import bucket_size
+from strtf.config import ModelOptions, Precision, Tasks, TrainingOptions
+from strtf.data.batches import TrainingBatches
+from strtf.data.buckets import BucketedShapes
+from strtf.data.shapes import ExactShapes, Unlimited
+from strtf.models.memory import PairMemory
 from strtf.training.optimizer import make_optimizer
 from strtf.training.step import TensorFlowStep
 
@@ -50,6 +53,18 @@ def repeated_ids(random_pair_batch):
     """A batch of which each token id occurs many times."""
     batch = random_pair_batch(1, num_sentences=4)
     return batch | {"token_ids": batch["token_ids"] % 7}
+
+
+def test_weight_of_the_relation_loss(tiny_model, random_pair_batch, eagerly):
+    """L_all = L_ner + w · L_rc in the metrics; at w = 0 the relation head gets no gradient."""
+    model = tiny_model()
+    before = values(model)
+    metrics = make_step(model, rc_loss_weight=0.0, weight_decay=0.0)(random_pair_batch(0))
+    assert metrics["loss"] == pytest.approx(metrics["loss_ner"]) and metrics["loss_rc"] > 0.1
+    moved = {path for path, value in values(model).items() if not np.array_equal(value, before[path])}
+    assert any("tag_dense" in path for path in moved) and not any("pair_classifier" in path for path in moved)
+    metrics = make_step(model, rc_loss_weight=3.0)(random_pair_batch(0))
+    assert metrics["loss"] == pytest.approx(metrics["loss_ner"] + 3.0 * metrics["loss_rc"], rel=1e-5)
 
 
 def test_loss_falls_on_a_repeated_batch(traced_step, random_pair_batch):
@@ -156,15 +171,32 @@ def test_each_precision_takes_a_finite_step(tiny_model, random_pair_batch, preci
     assert any(not np.array_equal(value, before[path]) for path, value in values(model).items())
 
 
-def test_compiled_step_equals_the_plain_step(tiny_model, random_pair_batch):
-    batch = random_pair_batch(0, num_sentences=2, max_length=12, max_pairs=2, round_up=bucket_size)
+def test_compiled_step_equals_the_plain_step(tiny_model, pairs_of_all_sizes):
+    """Compiled, the pairs go in chunks, and each loop over them runs as often as the batch needs it."""
+    options = TrainingOptions(batch_size=2, negative_keep=1.0)
+    (_, plain), *_ = TrainingBatches(pairs_of_all_sizes, options).epoch(0)
+    shapes = BucketedShapes(64, Unlimited(), longest_pair=40)
+    (_, chunked), *_ = TrainingBatches(pairs_of_all_sizes, options, shapes).epoch(0)
+    counts = [int(group["num_chunks"]) for group in chunked["chunks"]]
+    assert min(counts) > 1 and any(count < len(g["labels"]) for count, g in zip(counts, chunked["chunks"], strict=True))
     compiled, model = tiny_model(), tiny_model()
-    found = make_step(compiled, jit_compile=True)(batch)
+    found = make_step(compiled, jit_compile=True)(chunked)
     with untraced():
-        expected = make_step(model)(batch)
+        expected = make_step(model)(plain)
     assert found == pytest.approx(expected, rel=1e-5)
     for path, value in values(model).items():
         np.testing.assert_allclose(values(compiled)[path], value, atol=1e-5, err_msg=path)
+
+
+def test_pairs_beyond_the_budget_cost_one_more_trace(tiny_model, pairs_of_all_sizes, random_pair_batch):
+    step, options = make_step(tiny_model(dropout=0.1)), TrainingOptions(batch_size=2, negative_keep=1.0)
+    memory = PairMemory(tiny_model().encoder.config, ModelOptions(rc_memory_mb=16), training=True)
+    memory.budget = memory.bytes(np.full(40, 9), 64)
+    made = [batch for _, batch in TrainingBatches(pairs_of_all_sizes, options, ExactShapes(memory)).epoch(0)]
+    assert {"chunks" in batch for batch in made} == {True, False}
+    for batch in (*made, random_pair_batch(0)):
+        assert np.isfinite(step(batch)["loss"])
+    assert step.num_traces == 2
 
 
 @pytest.mark.usefixtures("eagerly")

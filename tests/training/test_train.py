@@ -1,9 +1,15 @@
 """The frame around a training run; what goes wrong before it starts is in tests/test_entries.py."""
 
+import os
+
+import pytest
+
 from strtf.config import DataOptions, Experiment
 from strtf.data.corpus import write_corpus
-from strtf.schema import Entity, Sentence
-from strtf.training.train import _schema
+from strtf.pretrained.load import open_pretrained
+from strtf.run_dir import RunDir
+from strtf.schema import Entity, Schema, Sentence
+from strtf.training.train import _create, _schema
 
 
 def test_a_subsample_keeps_the_whole_inventory(tmp_path):
@@ -12,3 +18,27 @@ def test_a_subsample_keeps_the_whole_inventory(tmp_path):
     write_corpus(path, sentences)
     experiment = Experiment(data=DataOptions(train_data=str(path), dev_data=str(path), max_train_sentences=1))
     assert _schema(experiment, sentences[:1]).entity_types == ("Disease", "Drug")
+
+
+class TestCreate:
+    """A run directory appears whole or not at all."""
+
+    def create(self, path, tiny_experiment, pretrained):
+        _create(RunDir(path), tiny_experiment(), Schema(("Drug",), ()), pretrained, [])
+
+    @pytest.fixture
+    def pretrained(self, two_block_encoder_dir):
+        return open_pretrained(str(two_block_encoder_dir))
+
+    def test_in_an_empty_directory_behind_a_link(self, tiny_experiment, pretrained, tmp_path):
+        (tmp_path / "disk").mkdir()
+        (tmp_path / "run").symlink_to(tmp_path / "disk")
+        self.create(tmp_path / "run", tiny_experiment, pretrained)
+        assert RunDir(tmp_path / "run").exists() and (tmp_path / "run").is_symlink()
+        assert len(os.listdir(tmp_path)) == 2
+
+    def test_failure_leaves_nothing(self, tiny_experiment, pretrained, tmp_path):
+        (tmp_path / "run").write_text("a file")
+        with pytest.raises(OSError):
+            self.create(tmp_path / "run", tiny_experiment, pretrained)
+        assert os.listdir(tmp_path) == ["run"]

@@ -1,0 +1,139 @@
+"""Exact and bucketed shapes: nothing is lost, everything fits, and there are few of the latter."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from strtf.data.buckets import FINER_LENGTHS, LENGTHS, BucketedShapes
+from strtf.data.pairs import pack_pairs, pair_sizes
+from strtf.data.shapes import SHORT_PAIR, ExactShapes, Unlimited
+
+LONGEST = 96
+LENGTH_LISTS = st.lists(st.integers(2, LONGEST), min_size=1, max_size=120)
+SIZES = st.lists(st.integers(2, 40), max_size=200).map(np.int64)
+
+
+class Few:
+    """Budget of so many pairs, of whatever size."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def pairs(self, tokens, length):
+        return self.number
+
+    def holds(self, sizes, length):
+        return len(sizes) <= self.number
+
+
+MEMORIES = st.one_of(st.builds(Few, st.integers(1, 20)), st.just(Unlimited()))
+SHAPES = st.one_of(
+    st.builds(ExactShapes, MEMORIES),
+    st.builds(BucketedShapes, st.just(LONGEST), MEMORIES, st.sampled_from([LENGTHS, FINER_LENGTHS])),
+    st.builds(BucketedShapes, st.just(LONGEST), MEMORIES, longest_pair=st.just(40)),
+)
+BATCHES = st.tuples(st.integers(1, 8), st.sampled_from([48, LONGEST]))  # (B, T)
+
+
+def spans_of(sizes):
+    """Pairs of these sizes whose second entity has one token, or none."""
+    ends = np.maximum(sizes - 1, 2)
+    return np.stack([np.ones_like(sizes), ends, ends, ends + (sizes > 2)], axis=1)
+
+
+class TestSentenceBatches:
+    @settings(deadline=None, max_examples=60)
+    @given(LENGTH_LISTS, st.integers(1, 300), SHAPES)
+    def test_hold_every_sentence_once(self, lengths, budget, shapes):
+        made = list(shapes.sentence_batches(lengths, budget))
+        assert sorted(np.concatenate([batch.members for batch in made]).tolist()) == list(range(len(lengths)))
+        assert all(len(batch.members) <= batch.B for batch in made)
+        assert all(max(lengths[i] for i in batch.members) <= batch.T for batch in made)
+
+    @settings(deadline=None, max_examples=60)
+    @given(LENGTH_LISTS, st.integers(1, 300), SHAPES)
+    def test_are_within_the_budget(self, lengths, budget, shapes):
+        assert all(batch.B == 1 or budget >= batch.B * batch.T for batch in shapes.sentence_batches(lengths, budget))
+
+    @settings(deadline=None, max_examples=30)
+    @given(LENGTH_LISTS)
+    def test_buckets_have_one_size_for_each_length_and_one_for_a_sentence_alone(self, lengths):
+        made = {(batch.B, batch.T) for batch in BucketedShapes(LONGEST, Unlimited()).sentence_batches(lengths, 384)}
+        assert made <= {(48, 8), (24, 16), (16, 24), (8, 48), (4, 96), (1, 96)}
+
+    def test_a_short_sentence_alone_is_not_padded_to_a_full_batch(self):
+        [batch] = BucketedShapes(512, Unlimited()).sentence_batches([20], 4096)
+        assert (batch.B, batch.T) == (1, 512)
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_padding_of_buckets_is_moderate(self, seed):
+        lengths = np.minimum(np.random.default_rng(seed).lognormal(4.0, 0.8, 1000), 512).astype(int) + 2
+        made = list(BucketedShapes(514, Unlimited()).sentence_batches(lengths, 4096))
+        assert sum(batch.B * batch.T for batch in made) < 1.7 * lengths.sum()
+
+
+class TestPairChunks:
+    @settings(deadline=None, max_examples=100)
+    @given(SIZES, BATCHES, SHAPES)
+    def test_every_pair_is_in_one_chunk(self, sizes, shape, shapes):
+        parts = [part for chunks in shapes.pair_chunks(sizes, shape) for part in chunks.parts]
+        assert sorted(itertools.chain(*(part.tolist() for part in parts))) == list(range(len(sizes)))
+
+    @settings(deadline=None, max_examples=100)
+    @given(SIZES, BATCHES, SHAPES)
+    def test_every_chunk_packs_into_the_shape(self, sizes, shape, shapes):
+        spans = spans_of(sizes)
+        for chunks in shapes.pair_chunks(pair_sizes(spans), shape):
+            for part in chunks.parts:
+                packed = pack_pairs(np.zeros(len(part)), spans[part], chunks.shape.size)
+                assert packed["pair_rows"].shape == chunks.shape[:2]
+                assert packed["row_slots"].shape == chunks.shape[2:]
+
+    @settings(deadline=None, max_examples=60)
+    @given(SIZES, BATCHES, st.integers(1, 20), st.sampled_from([ExactShapes, lambda few: BucketedShapes(LONGEST, few)]))
+    def test_no_chunk_exceeds_the_budget(self, sizes, shape, number, make):
+        assert all(number >= chunks.shape.P for chunks in make(Few(number)).pair_chunks(sizes, shape))
+
+    @settings(deadline=None, max_examples=30)
+    @given(SIZES, BATCHES, SHAPES)
+    def test_short_pairs_are_not_padded_to_long_ones(self, sizes, shape, shapes):
+        short, long = shapes.pair_chunks(sizes, shape)
+        assert short.shape.M <= SHORT_PAIR
+        assert all((sizes[part] > SHORT_PAIR).all() for part in long.parts)
+
+    def test_exact_chunks_are_even(self):
+        sizes = np.arange(100) % 12 + 3
+        short, _ = ExactShapes(Few(30)).pair_chunks(sizes, (1, 96))
+        assert [len(part) for part in short.parts] == [25] * 4
+        rows = [int(sizes[part].sum()) for part in short.parts]
+        assert short.shape == (25, 14, max(rows)) and max(rows) - min(rows) < 12
+
+    def test_exact_pairs_within_the_budget_are_one_chunk(self):
+        short, long = ExactShapes(Unlimited()).pair_chunks(np.int64([3, 9, 5]), (1, 96))
+        assert ([part.tolist() for part in short.parts], long.parts) == ([[0, 2, 1]], [])
+
+    @settings(deadline=None, max_examples=60)
+    @given(st.lists(SIZES, min_size=1, max_size=8), st.integers(1, 8), MEMORIES, st.data())
+    def test_max_chunks_is_a_bound(self, sizes, sentences, memory, data):
+        shapes, shape = BucketedShapes(LONGEST, memory, longest_pair=40), (sentences, LONGEST)
+        some = data.draw(st.lists(st.sampled_from(sizes), max_size=sentences, unique_by=id))
+        drawn = np.concatenate([np.zeros(0, np.int64), *(s[data.draw(st.integers(0, 3)) :] for s in some)])
+        made = [len(chunks.parts) for chunks in shapes.pair_chunks(drawn, shape)]
+        assert all(n <= most for n, most in zip(made, shapes.max_chunks(sizes, shape), strict=True))
+
+    def test_padding_of_buckets_is_moderate(self):
+        sizes = np.random.default_rng(0).integers(5, 15, 4000)
+        chunks = BucketedShapes(512, Unlimited()).pair_chunks(sizes, (16, 128))
+        assert sum(len(c.parts) * c.shape.R for c in chunks) < 1.3 * sizes.sum()
+        assert sum(len(c.parts) * c.shape.P * c.shape.M for c in chunks) < 3 * sizes.sum()
+
+
+@pytest.mark.parametrize("longest", [9, 64, 171, 512, 1000])
+def test_lengths_of_buckets(longest):
+    shapes = BucketedShapes(longest, Unlimited(), FINER_LENGTHS)
+    assert len(shapes.lengths) <= len(FINER_LENGTHS)
+    assert longest <= shapes.lengths[-1] < longest + 8
+    assert shapes.length(2) == shapes.lengths[0] and shapes.length(longest) == shapes.lengths[-1]

@@ -1,0 +1,123 @@
+"""Chunks of pairs give the losses and gradients of all pairs at once."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from strtf.config import ModelOptions, TrainingOptions, from_values
+from strtf.data.batches import TrainingBatches
+from strtf.data.buckets import BucketedShapes
+from strtf.data.shapes import ExactShapes
+from strtf.models.base import Task
+from strtf.models.focused_attention import FocusedAttention
+from strtf.text.bieos import TagScheme
+from strtf.training.chunked import chunked_losses_and_gradients
+
+
+class SevenPairs:
+    def pairs(self, tokens, length):
+        return 7
+
+    def holds(self, sizes, length):
+        return len(sizes) <= 7
+
+
+@pytest.fixture(scope="module")
+def make(tiny_config, tiny_schema, randomize):
+    """make(options of the model): a model in float64 with random weights."""
+
+    def model(**options):
+        options = from_values(ModelOptions, {"dropout": 0.0} | options)
+        scheme = TagScheme(tiny_schema.entity_types)
+        made = FocusedAttention(tiny_config, options, scheme, tiny_schema.num_classes, dtype="float64")
+        for variable in made.trainable_variables:
+            randomize_variable(variable)
+        return made
+
+    return model
+
+
+def randomize_variable(variable):
+    rng = np.random.default_rng(len(variable.path))
+    variable.assign(rng.normal(1.0 if variable.path.endswith("gamma") else 0.0, 0.3, variable.shape))
+
+
+def batch_of(examples, shapes=None):
+    options = TrainingOptions(batch_size=4, negative_keep=1.0)
+    ((_, batch),) = TrainingBatches(examples, options, shapes).epoch(0)
+    return tf.nest.map_structure(tf.constant, batch)
+
+
+def plain(model, batch):
+    with tf.GradientTape() as tape:
+        losses = model.task_losses(batch, training=True)
+        total = tf.add_n([tf.cast(loss, tf.float64) for loss in losses.values()])
+    gradients = tape.gradient(total, [variable.value for variable in model.trainable_variables])
+    return losses, [tf.convert_to_tensor(gradient) for gradient in gradients]
+
+
+def chunked(model, batch):
+    return chunked_losses_and_gradients(model, batch, lambda task, loss: loss)
+
+
+@pytest.mark.parametrize("shapes", [ExactShapes(SevenPairs()), BucketedShapes(64, SevenPairs())], ids=["exact", "few"])
+@pytest.mark.parametrize(
+    "options",
+    [{"rc_mask": mask, "num_task_blocks": k} for mask in ("pair_focused", "cls_focused") for k in (1, 2, 4)]
+    + [{"rc_features": "cls_and_entities", "num_task_blocks": 2}, {"tasks": "rc", "num_task_blocks": 2}],
+    ids=lambda options: "-".join(map(str, options.values())),
+)
+def test_losses_and_gradients_are_those_of_all_pairs_at_once(make, pairs_of_all_sizes, options, shapes):
+    model = make(**options)
+    losses, gradients = plain(model, batch_of(pairs_of_all_sizes))
+    batch = batch_of(pairs_of_all_sizes, shapes)
+    assert all(int(group["num_chunks"]) > 1 for group in batch["chunks"])
+    found_losses, found = chunked(model, batch)
+    assert found_losses.keys() == losses.keys()
+    for task in losses:
+        np.testing.assert_allclose(found_losses[task], losses[task], rtol=1e-12)
+    for variable, ours, theirs in zip(model.trainable_variables, found, gradients, strict=True):
+        scale = np.abs(theirs).max()
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-10 * scale, err_msg=variable.path)
+
+
+def test_traced_equals_eager(make, pairs_of_all_sizes):
+    model, batch = make(num_task_blocks=2), batch_of(pairs_of_all_sizes, ExactShapes(SevenPairs()))
+    found, expected = (run(model, batch) for run in (tf.function(chunked, autograph=False), chunked))
+    tf.nest.map_structure(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12), found, expected)
+
+
+def test_with_dropout_the_gradient_is_that_of_the_masks_drawn(make, pairs_of_all_sizes):
+    """Along a direction, differences of the loss under the same seeds give the gradient."""
+    model, batch = make(num_task_blocks=2, dropout=0.3), batch_of(pairs_of_all_sizes, ExactShapes(SevenPairs()))
+    seeds = [variable for variable in model.variables if "seed" in variable.path]
+    drawn = [keras.ops.convert_to_numpy(seed) for seed in seeds]
+
+    def run():
+        for seed, value in zip(seeds, drawn, strict=True):
+            seed.assign(value)
+        losses, gradients = chunked(model, batch)
+        return float(losses[Task.RC]) + float(losses[Task.NER]), gradients
+
+    # the CRF's transitions are float32: too coarse for differences
+    wide = [i for i, variable in enumerate(model.trainable_variables) if variable.dtype == "float64"]
+    every = run()[1]
+    gradients = [every[i].numpy() for i in wide]
+    norm = np.sqrt(sum(np.sum(gradient**2) for gradient in gradients))
+    step, ends = 1e-5, []
+    for sign in (1, -2):
+        for i, gradient in zip(wide, gradients, strict=True):
+            model.trainable_variables[i].assign_add(sign * step * gradient / norm)
+        ends.append(run()[0])
+    assert (ends[0] - ends[1]) / (2 * step) == pytest.approx(norm, rel=1e-3)
+
+
+def test_each_chunk_draws_masks_of_its_own(make, pairs_of_all_sizes):
+    model, batch = make(num_task_blocks=2, dropout=0.3), batch_of(pairs_of_all_sizes, ExactShapes(SevenPairs()))
+    short, _ = batch["chunks"]
+    same = {name: tf.repeat(array[:1], 2, axis=0) for name, array in short.items() if name != "num_chunks"}
+    states, losses = model.encode(batch), []
+    for number in range(2):
+        losses.append(float(model.pair_loss({name: array[number] for name, array in same.items()}, states, True)))
+    assert losses[0] != losses[1]
