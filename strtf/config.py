@@ -188,6 +188,11 @@ class TrainingOptions(Options):
         "Undo the prior shift of discarded negatives: logit corrects 'No relation' by -log(negative_keep) "
         "outside training, weight trains kept negatives with weight 1/negative_keep, none is the paper.",
     )
+    tune_threshold: bool = option(
+        True,
+        "Choose the threshold between 'No relation' and a relation by development F1, after each epoch; "
+        "off: the most probable class (the paper).",
+    )
     precision: Precision = option(Precision.FLOAT32, "Arithmetic of the blocks; float16 scales its loss.")
     jit_compile: bool = option(False, "Compile the step with XLA.", operational=True)
     select_by: SelectBy = option(SelectBy.RC_PREDICTED, "Development F1 that chooses the best epoch.")

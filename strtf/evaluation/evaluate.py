@@ -54,7 +54,7 @@ def evaluate(extractor: Extractor, sentences: Sequence[Sentence],
     if Task.RC in extractor.model.tasks:
         comparisons["rc_gold"] = (
             gold_relations,
-            _with_gold_entities(extractor, sentences),
+            [set(items) for items in gold_pairs(extractor, sentences)],
             lambda i: i[-1],
         )
     for name, rule in zip(("type_pair_rule", "nearest_rule"), rules or (), strict=False):
@@ -79,7 +79,8 @@ def relation_tuples(entities: Iterable[Entity], relations: Iterable[Relation]) -
     return {(head.span, head.type, tail.span, tail.type, name) for head, tail, name in pairs}
 
 
-def _with_gold_entities(extractor: Extractor, sentences: Sequence[Sentence]) -> list[set]:
+def gold_pairs(extractor: Extractor, sentences: Sequence[Sentence]) -> list[dict]:
+    """Relations between gold entities: for each sentence {strict tuple: margin}."""
     featurizer, kept = extractor.featurizer, []
     for sentence in sentences:
         flat = resolve_overlaps(sentence, featurizer.overlaps).sentence
@@ -88,7 +89,7 @@ def _with_gold_entities(extractor: Extractor, sentences: Sequence[Sentence]) -> 
     found = extractor.relate([sentence.text for sentence in sentences], given)
     classes = featurizer.schema.relation_classes
     return [
-        {_strict(spans[i][0], spans[j][0], classes[label - 1]) for i, j, label, _ in related}
+        {_strict(spans[r.first][0], spans[r.second][0], classes[r.label - 1]): r.margin for r in related}
         for spans, related in zip(kept, found, strict=True)
     ]
 

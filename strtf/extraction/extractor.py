@@ -6,6 +6,7 @@ states its tags came from; texts of several windows are first tagged, merged, an
 
 import dataclasses
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,12 +31,14 @@ class Extraction:
     Attributes:
         entity_probabilities: marginal probability of each span under the CRF.
         relation_probabilities: softmax probability of each relation's class.
+        relation_margins: the class's logit less that of "No relation", before any shift.
     """
 
     entities: tuple[Entity, ...]
     entity_probabilities: tuple[float, ...]
     relations: tuple[Relation, ...] = ()
     relation_probabilities: tuple[float, ...] = ()
+    relation_margins: tuple[float, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -57,6 +60,16 @@ class _Span:
     probability: float
 
 
+class Related(NamedTuple):
+    """A related pair of a text's entities, in text order; `label` is the class's index."""
+
+    first: int
+    second: int
+    label: int
+    margin: float
+    probability: float
+
+
 class Extractor:
     """Extracts with a trained model.
 
@@ -64,7 +77,8 @@ class Extractor:
         model: the model.
         featurizer: the run's tokenizer, tags, windows and pair filter.
         options: `ModelOptions` of the run.
-        no_relation_shift: added to the "No relation" logit, see `PriorCorrection`.
+        no_relation_shift: added to the "No relation" logit: the margin a relation must have. See `PriorCorrection`
+            and `evaluation/threshold.py`.
         shapes: how batches are padded; what suits the backend when None.
     """
 
@@ -104,7 +118,7 @@ class Extractor:
             self._relate_windows(documents, spans, long, related)
         return [self._result(*parts) for parts in zip(documents, spans, related, strict=True)]
 
-    def relate(self, texts: Sequence[str], entities: Sequence[Sequence[tuple[int, int, str]]]) -> list[list[tuple]]:
+    def relate(self, texts: Sequence[str], entities: Sequence[Sequence[tuple[int, int, str]]]) -> list[list[Related]]:
         """Relations between given entities.
 
         Args:
@@ -112,7 +126,7 @@ class Extractor:
                 `Featurizer.representable`.
 
         Returns:
-            for each text, (i, j, class index, probability) of the pairs that are related.
+            for each text, the pairs that are related.
         """
         self.model.require(Task.RC)
         documents = [self.featurizer.tokenize(text) for text in texts]
@@ -196,7 +210,7 @@ class Extractor:
         self._score(items, pairs, batch, states, related)
 
     def _score(self, items, spans_and_pairs, batch: Batch, states, related) -> None:
-        """Appends (i, j, class, probability) of related pairs to `related[document]`."""
+        """Appends the related pairs to `related[document]`."""
         owners, rows, spans = [], [], []
         for row, (item, (found, pairs)) in enumerate(zip(items, spans_and_pairs, strict=True)):
             shift = 1 - item.window.first_token
@@ -210,11 +224,10 @@ class Extractor:
         rows, spans = np.array(rows, np.int32), np.array(spans, np.int32)
         for part, packed in self._packed(rows, spans, batch["token_ids"].shape):
             logits = np.array(self._classify(batch | packed, states))[: len(part)]
-            classes, probabilities = self._decide(logits)
-            for index, label, probability in zip(part, classes, probabilities, strict=True):
+            for index, label, margin, probability in zip(part, *self._decide(logits), strict=True):
                 if label:
                     document, i, j = owners[index]
-                    related[document].append((i, j, int(label), float(probability)))
+                    related[document].append(Related(i, j, label, margin, probability))
 
     def _packed(self, rows: np.ndarray, spans: np.ndarray, shape: tuple[int, int]):
         """(indices of pairs, their packed arrays) of each chunk."""
@@ -223,27 +236,29 @@ class Extractor:
                 yield part, pack_pairs(rows[part], spans[part], chunks.shape.size)
 
     def _decide(self, logits: np.ndarray):
-        """Best class and its probability: [p, S] -> [p], [p]."""
+        """Best class, its margin and its probability: [p, S] -> three lists of p."""
+        margins = logits[:, 1:].max(axis=1) - logits[:, 0]
         logits[:, 0] += self.no_relation_shift
         shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
         probabilities = shifted / shifted.sum(axis=1, keepdims=True)
-        return probabilities.argmax(axis=1), probabilities.max(axis=1)
+        return probabilities.argmax(axis=1).tolist(), margins.tolist(), probabilities.max(axis=1).tolist()
 
     def _result(self, document: TokenizedText, spans: Sequence[_Span], related) -> Extraction:
         entities = [
             entity_of(document.encoding, span.first, span.last, span.type, number)
             for number, span in enumerate(spans, start=1)
         ]
-        relations = []
-        for i, j, label, _ in sorted(related):
-            relation_class = self.featurizer.schema.relation_classes[label - 1]
-            head, tail = directed(entities[i], entities[j], relation_class.direction)
+        relations, related = [], sorted(related)
+        for pair in related:
+            relation_class = self.featurizer.schema.relation_classes[pair.label - 1]
+            head, tail = directed(entities[pair.first], entities[pair.second], relation_class.direction)
             relations.append(Relation(head.id, tail.id, relation_class.type))
         return Extraction(
             tuple(entities),
             tuple(span.probability for span in spans),
             tuple(relations),
-            tuple(probability for *_, probability in sorted(related)),
+            tuple(pair.probability for pair in related),
+            tuple(pair.margin for pair in related),
         )
 
 

@@ -60,9 +60,11 @@ def load_extractor(run_dir: RunDir, experiment: Experiment | None = None) -> Ext
             f"Received: a vocabulary of the wrong size, {len(vocabulary)}. Restore the file, or train again."
         )
     model = build_model(experiment, config, schema)
-    values, _ = read_tensors(run_dir.weights)
+    values, state = read_tensors(run_dir.weights)
     assign_named(model.trainable_variables, values, str(run_dir.weights))
-    return make_extractor(experiment, model, make_featurizer(experiment, schema, vocabulary))
+    extractor = make_extractor(experiment, model, make_featurizer(experiment, schema, vocabulary))
+    extractor.no_relation_shift = float(state.get("no_relation_shift", extractor.no_relation_shift))
+    return extractor
 
 
 def _encoder_config(values: dict) -> EncoderConfig:

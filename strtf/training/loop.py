@@ -9,7 +9,9 @@ from strtf.config import Experiment
 from strtf.data.batches import TrainingBatches
 from strtf.errors import StrtfError
 from strtf.evaluation.evaluate import evaluate
+from strtf.evaluation.threshold import tune_threshold
 from strtf.extraction.extractor import Extractor
+from strtf.models.base import Task
 from strtf.models.build import named_values
 from strtf.progress import progress
 from strtf.run_dir import RunDir, replacing, write_tensors
@@ -103,6 +105,8 @@ class Trainer:
     def _development_scores(self, summaries: Summaries) -> dict:
         if not self.dev:
             return {}
+        if self.options.tune_threshold and Task.RC in self.model.tasks:
+            tune_threshold(self.extractor, self.dev)
         scores = evaluate(self.extractor, self.dev)
         f1 = {name: score["f1"] for name, score in scores.items() if "f1" in score}
         summaries.write(self.state.epoch + 1, f1, "dev_f1")
@@ -116,7 +120,8 @@ class Trainer:
         # while nothing is found at all, the latest weights are the best known
         if score > state.best_f1 or state.best_f1 <= 0.0 or not self.dev:
             state.best_f1, state.best_epoch = score, state.epoch
-            write_tensors(self.run_dir.weights, named_values(self.model.trainable_variables))
+            decision = {"no_relation_shift": self.extractor.no_relation_shift}
+            write_tensors(self.run_dir.weights, named_values(self.model.trainable_variables), decision)
         state.history.append(record | {"best": state.best_epoch == state.epoch})
         with replacing(self.run_dir.history) as partial:
             partial.write_text("".join(json.dumps(row) + "\n" for row in state.history), encoding="utf-8")

@@ -12,7 +12,7 @@ from strtf.data.features import Featurizer
 from strtf.errors import DataError
 from strtf.evaluation.evaluate import ROWS, evaluate, score_table
 from strtf.evaluation.rules import NearestRule, TypePairRule
-from strtf.extraction.extractor import Extraction
+from strtf.extraction.extractor import Extraction, Related
 from strtf.models.base import Task
 from strtf.schema import Entity, Relation, Schema, Sentence
 from strtf.text.bieos import TagScheme
@@ -53,7 +53,8 @@ def answering(tokenizer):
             make.given = entities
             classes = [*schema.class_names]
             return [
-                [(i, j, classes.index(name), 0.9) for i, j, name in pairs] for pairs in related or [[]] * len(texts)
+                [Related(i, j, classes.index(name), 0.5, 0.9) for i, j, name in pairs]
+                for pairs in related or [[]] * len(texts)
             ]
 
         def extract(texts):

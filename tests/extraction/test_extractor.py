@@ -146,11 +146,18 @@ def test_probabilities_are_of_the_shifted_logits(stub_extractor):
     assert found.relation_probabilities == pytest.approx([np.exp(3) / (np.exp(3) + np.exp(2) + 1)])
 
 
+def test_margins_are_of_the_unshifted_logits(stub_extractor):
+    extractor = stub_extractor()
+    extractor.no_relation_shift = -np.inf  # every pair is related
+    [found] = extractor.extract(["ab"])
+    assert found.relation_margins == (3.0,)
+
+
 def test_relations_of_given_entities(stub_extractor):
     extractor = stub_extractor()
     given = [[(0, 2, "Degree"), (2, 3, "Location"), (4, 6, "Degree")], []]
     first, second = extractor.relate(["左主干近段狭窄", "右冠"], given)
-    assert [(i, j, label) for i, j, label, _ in sorted(first)] == [(0, 1, 1), (0, 2, 2), (1, 2, 2)]
+    assert [pair[:3] for pair in sorted(first)] == [(0, 1, 1), (0, 2, 2), (1, 2, 2)]
     assert second == []
 
 

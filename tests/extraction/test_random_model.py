@@ -1,5 +1,7 @@
 """Extraction with the real model and random weights: what must not change its answers."""
 
+import shutil
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,7 +13,9 @@ from strtf.extraction import extractor as extractor_module
 from strtf.extraction.extractor import Extractor
 from strtf.extraction.load import load_extractor, make_extractor, no_relation_shift
 from strtf.models.base import Task
+from strtf.models.build import named_values
 from strtf.models.memory import PairMemory
+from strtf.run_dir import RunDir, write_tensors
 
 LARGEST_PAIR_BYTES = 48 * 1200  # of 48 tokens in the tiny model, about
 CHARACTERS = list("左前降支近段可见狭窄约，。0123%回旋开口")
@@ -198,3 +202,10 @@ def test_a_model_without_rc_cannot_relate(random_extractor, random_model, monkey
 def test_shift_of_the_prior(correction, keep, expected_shift):
     training = TrainingOptions(prior_correction=correction, negative_keep=keep)
     assert no_relation_shift(Experiment(training=training)) == pytest.approx(expected_shift)
+
+
+def test_the_threshold_comes_with_the_weights(random_run, random_model, tmp_path):
+    shutil.copytree(random_run.path, tmp_path / "run")
+    run_dir = RunDir(tmp_path / "run")
+    write_tensors(run_dir.weights, named_values(random_model.trainable_variables), {"no_relation_shift": -1.5})
+    assert load_extractor(run_dir).no_relation_shift == -1.5

@@ -9,6 +9,7 @@ import pytest
 
 from strtf.config import Experiment, ModelOptions, SelectBy, Tasks, TrainingOptions
 from strtf.errors import StrtfError
+from strtf.models.base import TASKS_OF
 from strtf.run_dir import RunDir, read_tensors
 from strtf.training import loop
 
@@ -31,10 +32,11 @@ def trainer(tmp_path, monkeypatch):
 
     def make(scores=(), dev=True, losses=None, tasks=Tasks.JOINT, **options):
         weight = keras.Variable(0.0, name="weight")
-        model = types.SimpleNamespace(variables=[weight], trainable_variables=[weight])
+        model = types.SimpleNamespace(variables=[weight], trainable_variables=[weight], tasks=TASKS_OF[tasks])
         optimizer = types.SimpleNamespace(variables=[])
         remaining = iter(scores)
         monkeypatch.setattr(loop, "evaluate", lambda extractor, sentences: next(remaining))
+        monkeypatch.setattr(loop, "tune_threshold", lambda extractor, sentences: raised(extractor))
 
         def step(batch):
             weight.assign_add(1.0)
@@ -42,12 +44,21 @@ def trainer(tmp_path, monkeypatch):
             return {"loss": loss, "loss_ner": loss / 2, "gradient_norm": 5.0, "learning_rate": 0.1}
 
         experiment = Experiment(model=ModelOptions(tasks=tasks), training=TrainingOptions(**options))
-        extractor = types.SimpleNamespace(model=model)
+        extractor = types.SimpleNamespace(model=model, no_relation_shift=0.0)
         return loop.Trainer(
             experiment, RunDir(tmp_path), extractor, step, optimizer, Batches(), ["sentence"] if dev else []
         )
 
     return make
+
+
+def raised(extractor):
+    """A threshold that shows how often it was tuned."""
+    extractor.no_relation_shift += 1.0
+
+
+def saved_threshold(run_dir):
+    return read_tensors(run_dir.weights)[1]["no_relation_shift"]
 
 
 def f1(value, others=0.0):
@@ -69,6 +80,19 @@ def test_the_best_epoch_is_kept(trainer):
     assert (state.best_epoch, state.best_f1) == (2, 0.6)
     assert saved_weight(run.run_dir) == 2 * STEPS
     assert [row["best"] for row in history(run.run_dir)] == [True, True, False]
+
+
+def test_the_best_epoch_keeps_its_threshold(trainer):
+    run = trainer([f1(0.2), f1(0.6), f1(0.5)], epochs=3)
+    run.fit()
+    assert saved_threshold(run.run_dir) == 2.0
+
+
+@pytest.mark.parametrize("options", [{"tune_threshold": False}, {"tasks": Tasks.NER}])
+def test_threshold_that_is_not_tuned(trainer, options):
+    run = trainer([f1(0.2)], epochs=1, **options)
+    run.fit()
+    assert saved_threshold(run.run_dir) == 0.0
 
 
 def test_of_equal_epochs_the_first_is_kept(trainer):

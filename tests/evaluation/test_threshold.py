@@ -1,0 +1,70 @@
+"""The threshold with the best F1, held to trying every one; and how it is set."""
+
+import math
+import types
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from strtf.evaluation.threshold import best_threshold, tune_threshold
+from strtf.extraction.extractor import Extraction
+from strtf.models.base import Task
+from strtf.schema import Entity, Relation, Sentence
+
+margins = st.lists(st.tuples(st.integers(-4, 4).map(float), st.booleans()), max_size=12)
+
+
+def f1(items, gold, threshold):
+    kept = [correct for margin, correct in items if margin > threshold]
+    return 2 * sum(kept) / max(len(kept) + gold, 1)
+
+
+@given(margins, st.integers(0, 5))
+def test_no_other_threshold_is_better(items, missed):
+    gold = missed + sum(correct for _, correct in items)
+    best = best_threshold(items, gold)
+    tried = [f1(items, gold, threshold + 0.5) for threshold in range(-6, 6)]
+    assert (0.0 if best is None else f1(items, gold, best)) == pytest.approx(max(tried))
+
+
+def test_lies_halfway_between_two_margins():
+    assert best_threshold([(3.0, True), (1.0, True), (-1.0, False)], gold=2) == 0.0
+
+
+def test_nothing_correct():
+    assert best_threshold([(3.0, False)], gold=2) is None
+
+
+ENTITIES = tuple(Entity(f"e{i}", i, i + 1, "A") for i in range(3))
+RELATIONS = (Relation("e0", "e1", "R"), Relation("e1", "e2", "R"))
+SENTENCE = Sentence("s", "abc", ENTITIES, RELATIONS[:1])
+
+
+@pytest.fixture
+def extractor():
+    """Scores both relations while every pair is asked to name one."""
+
+    def extract(texts):
+        assert made.no_relation_shift == -math.inf
+        return [Extraction(ENTITIES, (1.0,) * 3, RELATIONS, (0.5, 0.4), (2.0, -1.0)) for _ in texts]
+
+    model = types.SimpleNamespace(tasks=(Task.NER, Task.RC))
+    made = types.SimpleNamespace(model=model, no_relation_shift=7.0, extract=extract)
+    return made
+
+
+def test_is_set(extractor):
+    assert tune_threshold(extractor, [SENTENCE]) == extractor.no_relation_shift == 0.5
+
+
+def test_stays_where_nothing_is_correct(extractor):
+    unrelated = Sentence("s", "abc", ENTITIES)
+    assert tune_threshold(extractor, [unrelated]) == extractor.no_relation_shift == 7.0
+
+
+def test_stays_where_extraction_fails(extractor):
+    extractor.extract = lambda texts: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        tune_threshold(extractor, [SENTENCE])
+    assert extractor.no_relation_shift == 7.0
