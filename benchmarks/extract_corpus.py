@@ -5,7 +5,6 @@ import dataclasses
 
 import numpy as np
 
-from benchmarks import flops
 from benchmarks.authors import AuthorsFormulation, example_batches
 from benchmarks.backend import compiled
 from benchmarks.corpus import Corpus, open_corpus
@@ -14,6 +13,7 @@ from benchmarks.harness import Effort, interleaved
 from strtf.config import Experiment, PairFilter
 from strtf.data.batches import Batch
 from strtf.data.features import FILTERED, Example, Featurizer
+from strtf.extraction.flops import tag_flops
 from strtf.extraction.load import make_featurizer
 
 ACHIEVED = 0.5  # share of the matrix product peak to expect, for the choice of a sample only
@@ -177,4 +177,4 @@ def _unpadded_share(batches: list[Batch], config) -> float:
 
 
 def _example_flops(config, length: int) -> float:
-    return flops.ner_flops(config, [length], num_tags=0)
+    return tag_flops(config, [length], num_tags=0)

@@ -3,9 +3,6 @@
 import dataclasses
 import functools
 
-import numpy as np
-
-from benchmarks import flops
 from benchmarks.backend import compiled, on_device
 from benchmarks.forced import forced_extractor
 from benchmarks.harness import Effort, interleaved
@@ -16,6 +13,7 @@ from strtf.config import Experiment, PairFilter
 from strtf.data.batches import exact_size, pad_sentences
 from strtf.data.features import Example, Featurizer
 from strtf.data.pairs import pair_sizes
+from strtf.extraction.flops import pair_flops, tag_flops
 from strtf.extraction.load import make_featurizer
 from strtf.pretrained.load import open_pretrained
 from strtf.text.bieos import TagScheme
@@ -112,11 +110,12 @@ def utilisation_row(size: str, precision: str, peak, effort: Effort, texts=TEXTS
 
 def extraction_flops(config, num_task_blocks: int, examples: list[Example]) -> dict[str, float]:
     """Operations of a whole extraction under Eq. (14) (`extract`), and of its NER pass alone (`ner`)."""
-    mask = experiment(num_task_blocks).model.rc_mask
-    ner = flops.ner_flops(config, [len(e.token_ids) for e in examples], TagScheme(SCHEMA.entity_types).num_tags)
-    sizes = np.concatenate([pair_sizes(example.pair_spans(slice(None))) for example in examples])
-    relations = flops.exact_flops(config, mask, num_task_blocks, len(examples[0].token_ids), sizes)
-    relations += len(sizes) * flops.classifier_flops(config, SCHEMA.num_classes)
+    options = experiment(num_task_blocks).model
+    ner = tag_flops(config, [len(e.token_ids) for e in examples], TagScheme(SCHEMA.entity_types).num_tags)
+    relations = sum(
+        pair_flops(config, options, len(e.token_ids), pair_sizes(e.pair_spans(slice(None))), SCHEMA.num_classes)
+        for e in examples
+    )
     return {"extract": ner + relations, "ner": ner}
 
 

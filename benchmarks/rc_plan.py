@@ -5,8 +5,8 @@ import math
 
 import numpy as np
 
-from benchmarks import flops
-from strtf.config import RcCompute, RcMask
+from strtf.config import ModelOptions, RcCompute, RcMask
+from strtf.extraction.flops import pair_flops
 from strtf.layers.str_encoder import EncoderConfig
 
 ACHIEVED = 0.5  # share of the matrix product peak to expect, for estimates of time only
@@ -39,25 +39,27 @@ class Plan:
         return {"pairs_run": self.run, "pairs_total": self.total, "chunks": len(self.chunks)}
 
 
-def plan_side(compute: RcCompute, config: EncoderConfig, mask: RcMask, num_task_blocks: int, length: int,
-              sizes: np.ndarray, limits, peak_gflops: float) -> Plan:  # fmt: skip
-    """As many pairs as fit `limits.max_seconds`, evenly taken; chunks of as many as fit `limits.max_gb`."""
+def plan_side(options: ModelOptions, config: EncoderConfig, length: int, sizes: np.ndarray, limits,
+              peak_gflops: float) -> Plan:  # fmt: skip
+    """As many pairs as fit `limits.max_seconds`, evenly taken; chunks of as many as fit `limits.max_gb`.
+
+    Args:
+        options: of the side; decides what is computed for a pair.
+        sizes: [p], tokens that each pair attends to.
+    """
     total = len(sizes)
-    if compute is RcCompute.DENSE:
-        work = flops.dense_flops(config, num_task_blocks, length, total)
-    else:
-        work = flops.exact_flops(config, mask, num_task_blocks, length, sizes)
-    seconds = work / (ACHIEVED * peak_gflops * 1e9)
+    seconds = pair_flops(config, options, length, sizes, num_classes=0) / (ACHIEVED * peak_gflops * 1e9)
     affordable = int(total * limits.max_seconds / seconds)
     run = min(total, max(FEWEST_PAIRS, affordable))
     chosen = np.linspace(0, total - 1, run).astype(np.int64)
-    bytes_per_pair = _bytes_per_pair(compute, config, mask, num_task_blocks, length, int(sizes.max()))
+    bytes_per_pair = _bytes_per_pair(options, config, length, int(sizes.max()))
     fitting = max(1, int(limits.max_gb * 2**30 / bytes_per_pair))
     return Plan(total, np.array_split(chosen, math.ceil(run / fitting)))
 
 
-def _bytes_per_pair(compute, config: EncoderConfig, mask: RcMask, num_task_blocks: int, length: int, size: int) -> int:
+def _bytes_per_pair(options: ModelOptions, config: EncoderConfig, length: int, size: int) -> int:
     """Activations of a pair's widest block: projections in two layouts, feed-forward, scores; in float32."""
-    all_rows = compute is RcCompute.DENSE or (mask is RcMask.CLS_FOCUSED and num_task_blocks > 3)
+    cls_focused = options.rc_mask is RcMask.CLS_FOCUSED and options.num_task_blocks > 3
+    all_rows = options.rc_compute is RcCompute.DENSE or cls_focused
     rows = length if all_rows else size
     return 4 * rows * (12 * config.hidden_size + 2 * config.intermediate_size + 3 * config.num_heads * rows)

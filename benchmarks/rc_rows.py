@@ -9,15 +9,15 @@ import itertools
 import keras
 import numpy as np
 
-from benchmarks import flops
 from benchmarks.backend import compiled, on_device
 from benchmarks.harness import Effort, Timing, interleaved
 from benchmarks.models import ENCODERS, SCHEMA, experiment, random_model
 from benchmarks.rc_plan import Plan, plan_side
 from benchmarks.synthetic import packed, pair_spans, sentence_batch
-from strtf.config import RcCompute, RcMask
+from strtf.config import ModelOptions, RcCompute, RcMask
 from strtf.data.pairs import pair_sizes
 from strtf.errors import StrtfError
+from strtf.extraction.flops import pair_flops
 from strtf.layers.relation_pass import RelationPass
 
 SIDES = {"dense": RcCompute.DENSE, "exact": RcCompute.EXACT_ROWS}
@@ -95,9 +95,12 @@ class Setting:
         }
 
     def _plan(self, side: str) -> Plan:
-        timer = self.timer
-        arguments = timer.config, RcMask(self.mask), self.group.num_task_blocks, self.group.length, self.sizes
-        return plan_side(SIDES[side], *arguments, timer.limits, timer.peak_gflops)
+        timer, options = self.timer, self._options(side)
+        return plan_side(options, timer.config, self.group.length, self.sizes, timer.limits, timer.peak_gflops)
+
+    def _options(self, side: str) -> ModelOptions:
+        blocks = self.group.num_task_blocks
+        return ModelOptions(num_task_blocks=blocks, rc_mask=RcMask(self.mask), rc_compute=SIDES[side])
 
     def call(self, side: str, states):
         """The side over all its chunks, as a function without arguments."""
@@ -131,9 +134,9 @@ class Setting:
         }
 
     def _exact_flops(self) -> float:
-        config, blocks = self.timer.config, self.group.num_task_blocks
-        walk = flops.exact_flops(config, RcMask(self.mask), blocks, self.group.length, self.sizes)
-        return walk + len(self.sizes) * flops.classifier_flops(config, SCHEMA.num_classes)
+        sentences = np.split(self.sizes, self.batch_size)
+        arguments = self.timer.config, self._options("exact"), self.group.length
+        return sum(pair_flops(*arguments, sizes, SCHEMA.num_classes) for sizes in sentences)
 
     def _compare(self, states) -> tuple[float, float]:
         """(largest difference of a class probability between the sides, how much probabilities differ by pair).

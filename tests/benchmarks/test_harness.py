@@ -1,34 +1,51 @@
 """Timing, the table, the JSON file."""
 
 import json
-import time
 
 import pytest
 
 
-def test_sides_take_turns_and_compilation_is_apart():
-    from benchmarks.harness import Effort, interleaved
+@pytest.fixture
+def takes(monkeypatch):
+    """takes(*seconds): a call that lasts so long the first, second, … time (and then as the last), by a clock of its
+    own: no test waits for the machine's."""
+    from benchmarks import harness
 
-    order, delays = [], {"slow": [0.2, 0.04], "fast": [0.04]}
+    now = [0.0]
+    monkeypatch.setattr(harness.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(harness, "wait", lambda result: None)
 
-    def side(name):
+    def make(*seconds, note=lambda: None):
+        remaining = list(seconds)
+
         def call():
-            order.append(name)
-            time.sleep(delays[name].pop(0) if len(delays[name]) > 1 else delays[name][0])
+            note()
+            now[0] += remaining.pop(0) if len(remaining) > 1 else remaining[0]
 
         return call
 
-    timings = interleaved({name: side(name) for name in delays}, Effort(seconds=0.0, repeats=3))
+    return make
+
+
+def test_sides_take_turns_and_compilation_is_apart(takes):
+    from benchmarks.harness import Effort, interleaved
+
+    order = []
+    sides = {
+        "slow": takes(2.0, 0.4, note=lambda: order.append("slow")),
+        "fast": takes(0.04, note=lambda: order.append("fast")),
+    }
+    timings = interleaved(sides, Effort(seconds=0.0, repeats=3))
     assert order == ["slow", "fast"] * 5  # the first, the second to plan by, three samples
-    assert timings["slow"].first >= 0.2 > timings["slow"].median >= 0.04
+    assert (timings["slow"].first, timings["slow"].median) == pytest.approx((2.0, 0.4))
     assert len(timings["fast"].samples) == 3 and timings["fast"].calls == 1
 
 
-def test_short_calls_are_timed_in_one_sample():
-    from benchmarks.harness import Effort, interleaved
+def test_short_calls_are_timed_in_one_sample(takes):
+    from benchmarks.harness import SAMPLE_SECONDS, Effort, interleaved
 
-    timing = interleaved({"short": lambda: time.sleep(0.002)}, Effort(seconds=0.0, repeats=1))["short"]
-    assert timing.calls > 5 and timing.median == pytest.approx(0.002, rel=0.9)
+    timing = interleaved({"short": takes(0.002)}, Effort(seconds=0.0, repeats=1))["short"]
+    assert timing.calls == SAMPLE_SECONDS / 0.002 and timing.median == pytest.approx(0.002)
 
 
 def test_report(tmp_path):

@@ -53,11 +53,11 @@ def test_a_side_runs_what_it_can_afford(mask):
     from benchmarks.models import ENCODERS
     from benchmarks.rc_plan import plan_side
     from benchmarks.rc_rows import Limits
-    from strtf.config import RcCompute, RcMask
+    from strtf.config import ModelOptions, RcCompute, RcMask
 
     def plan(compute, limits):
-        sizes = np.full(190, 9)
-        return plan_side(compute, ENCODERS["bert_base"], RcMask(mask), 4, 512, sizes, limits, 200.0)
+        options = ModelOptions(num_task_blocks=4, rc_mask=RcMask(mask), rc_compute=compute)
+        return plan_side(options, ENCODERS["bert_base"], 512, np.full(190, 9), limits, 200.0)
 
     whole = plan(RcCompute.DENSE, Limits(max_gb=1000.0, max_seconds=1000.0))
     assert whole.run == 190 and len(whole.chunks) == 1 and whole.scale == 1
@@ -69,22 +69,6 @@ def test_a_side_runs_what_it_can_afford(mask):
     assert len(set(np.concatenate(scaled.chunks))) == scaled.run
     exact = plan(RcCompute.EXACT_ROWS, Limits(max_gb=1000.0, max_seconds=1.0))
     assert (exact.run == 190) == (mask == "pair_focused")
-
-
-def test_operations_by_formula():
-    from benchmarks import flops
-    from benchmarks.models import ENCODERS
-    from strtf.config import RcMask
-
-    config, sizes = ENCODERS["bert_base"], np.full(45, 9)
-    # 85 million weights of the blocks, two operations each, a little attention
-    assert flops.ner_flops(config, [128], 0) == pytest.approx(128 * 2 * 85e6, rel=0.05)
-    dense = {k: flops.dense_flops(config, k, 128, 45) for k in range(1, 13)}
-    for mask in RcMask:
-        exact = [flops.exact_flops(config, mask, k, 128, sizes) for k in range(1, 13)]
-        assert exact == sorted(exact) and all(work < dense[k] for k, work in enumerate(exact, start=1))
-    cls_focused, pair_focused = (flops.exact_flops(config, mask, 4, 128, sizes) for mask in RcMask)
-    assert dense[4] / pair_focused > 20 and 3 < dense[4] / cls_focused < 5
 
 
 def test_entities_of_a_pair():
