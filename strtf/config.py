@@ -145,6 +145,11 @@ class ModelOptions(Options):
         RcFeatures.CLS,
         "Input of the pair classifier: [CLS] (the paper), or [CLS] and the mean rows of both entities (Eq. (14) only).",
     )
+    rc_distance: bool = option(
+        False,
+        "Also tell the pair classifier how far apart the two entities stand; the paper does not. Rows of late blocks "
+        "remember little of where they stood.",
+    )
     rc_memory_mb: int = option(
         1024,
         "Pairs of a batch go through the relation pass in chunks whose activations fit about so many MiB.",
@@ -269,6 +274,7 @@ _FIXED_BY_TRAINING = {
     "num_task_blocks",
     "rc_mask",
     "rc_features",
+    "rc_distance",
     "tokenization",
     "lowercase",
     "schema",

@@ -13,6 +13,7 @@ MODELS = {
     for rc_mask in ("cls_focused", "pair_focused")
 }
 MODELS["focused_attention-joint-entities"] = {"rc_mask": "pair_focused", "rc_features": "cls_and_entities"}
+MODELS["focused_attention-rc-distance"] = {"tasks": "rc", "rc_mask": "cls_focused", "rc_distance": True}
 every_model = pytest.mark.parametrize("options", MODELS.values(), ids=MODELS)
 SENTENCES = [(11, [(1, 3, 3, 5), (1, 3, 7, 8)]), (7, []), (14, [(2, 6, 9, 12)])]
 

@@ -89,6 +89,7 @@ class TrainingBatches:
         self.examples = examples
         self.options = options
         self.shapes = shapes or ExactShapes(Unlimited())
+        self.batch_size = min(options.batch_size, max(len(examples), 1))  # more would only be padding
         self._lengths = [len(example.token_ids) for example in examples]
         weighted = options.prior_correction is PriorCorrection.WEIGHT and options.negative_keep > 0
         self._negative_weight = 1.0 / options.negative_keep if weighted else 1.0
@@ -96,21 +97,21 @@ class TrainingBatches:
 
     @property
     def steps_per_epoch(self) -> int:
-        pool = self.options.batch_size * POOL_BATCHES
+        pool = self.batch_size * POOL_BATCHES
         full, rest = divmod(len(self.examples), pool)
-        return full * POOL_BATCHES + -(-rest // self.options.batch_size)
+        return full * POOL_BATCHES + -(-rest // self.batch_size)
 
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[tuple[list[str], Batch]]:
         """(sentence ids, batch) of each step from `first_step` on."""
         rng = np.random.default_rng([self.options.seed, epoch])
-        plan = plan_batches(self._lengths, self.options.batch_size, rng)
+        plan = plan_batches(self._lengths, self.batch_size, rng)
         for indices in plan[first_step:]:
             members = [self.examples[i] for i in indices]
             chosen = [self._chosen_pairs(i, epoch) for i in indices]
             yield [example.id for example in members], self._batch(members, chosen)
 
     def _batch(self, members: Sequence[Example], chosen: Sequence[np.ndarray]) -> Batch:
-        size, longest = self.options.batch_size, max(len(example.token_ids) for example in members)
+        size, longest = self.batch_size, max(len(example.token_ids) for example in members)
         least = self._chunks_ever(self.shapes.length(longest))
         return training_batch(members, chosen, self._negative_weight, self.shapes, size, least)
 
@@ -118,7 +119,7 @@ class TrainingBatches:
         """Chunks that any batch of length T may need, so that all of them have one shape."""
         if length not in self._least_chunks:
             sizes = [pair_sizes(e.pair_spans(slice(None))) for e in self.examples if len(e.token_ids) <= length]
-            self._least_chunks[length] = self.shapes.max_chunks(sizes, (self.options.batch_size, length))
+            self._least_chunks[length] = self.shapes.max_chunks(sizes, (self.batch_size, length))
         return self._least_chunks[length]
 
     def _chosen_pairs(self, index: int, epoch: int) -> np.ndarray:

@@ -1,6 +1,11 @@
 """The relation head, Eqs. (15) and (16): Tanh, then Softmax (as logits)."""
 
 import keras
+import numpy as np
+from keras import ops
+
+# Tokens between two entities, in classes: each number up to 7, then doubling.
+DISTANCE_BOUNDS = np.int32([1, 2, 3, 4, 5, 6, 7, 8, 16, 32, 64, 128, 256])
 
 
 class PairClassifier(keras.layers.Layer):
@@ -10,12 +15,15 @@ class PairClassifier(keras.layers.Layer):
         num_classes: S, "No relation" included as class 0.
         hidden_size: D, units of the Tanh layer.
         dropout: rate on the input while training.
+        distance: whether a learned vector for the tokens between the two entities joins the Tanh's input. Not in the
+            paper. It begins at zero.
     """
 
-    def __init__(self, num_classes, hidden_size, dropout=0.1, **kwargs):
+    def __init__(self, num_classes, hidden_size, dropout=0.1, distance=False, **kwargs):
         super().__init__(**kwargs)
         self.num_classes = num_classes
         self.hidden_size = hidden_size
+        self.distance = distance
         self.dropout_layer = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
 
     def build(self, input_shape):
@@ -23,7 +31,7 @@ class PairClassifier(keras.layers.Layer):
         initializer = keras.initializers.TruncatedNormal(stddev=0.02)
         policy = self.dtype_policy
         self.hidden_dense = keras.layers.Dense(  # W_rc1, b_rc1
-            self.hidden_size, activation="tanh", kernel_initializer=initializer, dtype=policy, name="hidden_dense"
+            self.hidden_size, kernel_initializer=initializer, dtype=policy, name="hidden_dense"
         )
         # logits in float32 (or wider): a softmax over half-precision logits loses small probabilities
         wide = "float64" if policy.compute_dtype == "float64" else "float32"
@@ -32,13 +40,30 @@ class PairClassifier(keras.layers.Layer):
         )
         self.hidden_dense.build((None, width))
         self.relation_dense.build((None, self.hidden_size))
+        if self.distance:
+            shape = (len(DISTANCE_BOUNDS) + 1, self.hidden_size)
+            self.distance_table = self.add_weight(name="distance", shape=shape, initializer="zeros")
 
-    def call(self, cls, training=False):
-        return self.relation_dense(self.hidden_dense(self.dropout_layer(cls, training=training)))
+    def call(self, cls, pair_spans=None, training=False):
+        """Args:
+        cls: [P, D or 3D].
+        pair_spans: [P, 4] token spans of e1 and e2; needed with `distance`.
+        """
+        hidden = self.hidden_dense(self.dropout_layer(cls, training=training))  # [P, D]
+        if self.distance:
+            hidden = hidden + ops.take(self.distance_table, distance_class(pair_spans), axis=0)
+        return self.relation_dense(ops.tanh(hidden))
 
     def get_config(self):
         return super().get_config() | {
             "num_classes": self.num_classes,
             "hidden_size": self.hidden_size,
             "dropout": self.dropout_layer.rate,
+            "distance": self.distance,
         }
+
+
+def distance_class(pair_spans):
+    """Class of the tokens from the end of e1 to the start of e2; 0 where they touch or overlap. [P, 4] -> [P]."""
+    between = pair_spans[:, 2] - pair_spans[:, 1]  # [P]
+    return ops.sum(ops.cast(between[:, None] >= DISTANCE_BOUNDS[None], "int32"), axis=1)

@@ -53,7 +53,12 @@ class FocusedAttention(ExtractionModel):
                 name="relation_pass",
             )
             self.pair_classifier = PairClassifier(
-                num_classes, config.hidden_size, options.dropout, dtype=policy, name="pair_classifier"
+                num_classes,
+                config.hidden_size,
+                options.dropout,
+                options.rc_distance,
+                dtype=policy,
+                name="pair_classifier",
             )
             self.features_per_row = 3 if options.rc_features is RcFeatures.CLS_AND_ENTITIES else 1
             if Task.NER not in self.tasks:
@@ -81,7 +86,7 @@ class FocusedAttention(ExtractionModel):
     def classify_pairs(self, batch, states, training=False):
         self.require(Task.RC)
         features = self.relation_pass(states, pair_arrays(batch), training=training)  # [P, D] or [P, 3D]
-        return self.pair_classifier(features, training=training)  # [P, S]
+        return self.pair_classifier(features, batch["pair_spans"], training=training)  # [P, S]
 
     def tag(self, batch, states):
         self.require(Task.NER)

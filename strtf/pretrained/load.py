@@ -66,6 +66,7 @@ def assign_weights(encoder: StrEncoder, weights: dict[str, np.ndarray]) -> None:
         if name in weights and tuple(variable.shape) != weights[name].shape
     ]
     problems = {
+        "not finite": sorted(name for name, value in weights.items() if not np.isfinite(value).all()),
         "missing": sorted(variables.keys() - weights.keys()),
         "unexpected": sorted(weights.keys() - variables.keys()),
         "of another shape": shapes,

@@ -87,7 +87,7 @@ class Trainer:
     def _after_step(self, summaries: Summaries, metrics: dict, started: float, first_step: int) -> None:
         state = self.state
         global_step = state.epoch * self.batches.steps_per_epoch + state.step_in_epoch
-        if global_step % SUMMARY_STEPS == 0:
+        if global_step % SUMMARY_STEPS == 0 or state.step_in_epoch == self.batches.steps_per_epoch:
             rate = (state.step_in_epoch - first_step) * self.options.batch_size / (time.perf_counter() - started)
             summaries.write(global_step, metrics | {"examples_per_second": rate}, "train")
         every = self.options.checkpoint_steps

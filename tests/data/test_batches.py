@@ -75,6 +75,10 @@ class TestTrainingBatches:
     def test_first_step_skips_exactly(self, first_step):
         assert_same(batches(epoch=2, first_step=first_step), batches(epoch=2)[first_step:])
 
+    def test_a_batch_is_no_larger_than_the_corpus(self):
+        [(ids, batch)] = batches(batch_size=10_000)
+        assert len(batch["token_ids"]) == len(ids)
+
     def test_each_example_comes_once(self):
         ids = [sentence_id for ids, _ in batches() for sentence_id in ids]
         assert sorted(ids) == sorted(e.id for e in EXAMPLES)
@@ -119,7 +123,7 @@ class TestTrainingBatches:
 
     def test_examples_without_entities(self):
         (_, batch), *_ = batches(examples=[example(0, num_entities=0)])
-        assert batch["pair_weights"].sum() == 0 and batch["sentence_weights"].tolist() == [1, 0, 0, 0]
+        assert batch["pair_weights"].sum() == 0 and batch["sentence_weights"].tolist() == [1]
 
 
 class TestTrainingBatch:

@@ -1,15 +1,15 @@
 import numpy as np
 import pytest
 
-from strtf.layers.pair_classifier import PairClassifier
+from strtf.layers.pair_classifier import DISTANCE_BOUNDS, PairClassifier, distance_class
 
 CLS = np.random.default_rng(0).normal(size=(6, 8))  # [P, D]
 
 
 @pytest.fixture
 def make_classifier(randomize):
-    def make(dropout=0.0, dtype="float64"):
-        classifier = PairClassifier(4, 5, dropout, dtype=dtype)
+    def make(dropout=0.0, dtype="float64", distance=False):
+        classifier = PairClassifier(4, 5, dropout, distance, dtype=dtype)
         classifier.build((None, 8))
         classifier.built = True
         return randomize(classifier)
@@ -51,5 +51,31 @@ def test_dropout_on_differs(make_classifier):
 
 
 def test_config_round_trip(make_classifier):
-    config = make_classifier(dropout=0.3).get_config()
+    config = make_classifier(dropout=0.3, distance=True).get_config()
     assert PairClassifier.from_config(config).get_config() == config
+
+
+class TestDistance:
+    SPANS = np.int32([[1, 2, 2, 4], [1, 2, 3, 4], [1, 5, 3, 7], [2, 4, 90, 91], [1, 3, 9, 12], [1, 2, 2, 4]])
+
+    def test_class_counts_the_tokens_between(self):
+        assert np.asarray(distance_class(self.SPANS)).tolist() == [0, 1, 0, 11, 6, 0]
+
+    def test_classes_cover_all_distances(self):
+        between = np.arange(512, dtype=np.int32)
+        spans = np.stack([between * 0, between * 0 + 1, between + 1, between + 2], axis=1)
+        classes = np.asarray(distance_class(spans))
+        assert (np.diff(classes) >= 0).all() and set(classes.tolist()) == set(range(len(DISTANCE_BOUNDS) + 1))
+
+    def test_its_vector_joins_the_tanh(self, make_classifier):
+        classifier = make_classifier(distance=True)
+        by_name = {weight.path.split("/", 1)[1]: np.asarray(weight) for weight in classifier.weights}
+        hidden = CLS @ by_name["hidden_dense/kernel"] + by_name["hidden_dense/bias"]
+        hidden = np.tanh(hidden + by_name["distance"][[0, 1, 0, 11, 6, 0]])
+        expected = hidden @ by_name["relation_dense/kernel"] + by_name["relation_dense/bias"]
+        np.testing.assert_allclose(classifier(CLS, self.SPANS), expected, rtol=0, atol=1e-10)
+
+    def test_begins_without_effect(self):
+        classifier = PairClassifier(4, 5, distance=True)
+        classifier.build((None, 8))
+        assert not np.asarray(classifier.distance_table).any()

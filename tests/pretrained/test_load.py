@@ -100,6 +100,14 @@ def test_a_transposed_kernel_is_a_wrong_shape(encoder, weights):
     assert f"{name} expected (16, 32) found (32, 16)" in refuse(encoder, weights | {name: weights[name].T})
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite(encoder, weights, value):
+    name = "block_01/output_norm/gamma"
+    broken = weights[name].copy()
+    broken[0] = value
+    assert f"1 not finite: {name}" in refuse(encoder, weights | {name: broken})
+
+
 def test_a_long_list_is_cut(encoder):
     assert "block_01/output_norm/gamma and 19 more." in refuse(encoder, {}) and len(refuse(encoder, {})) < 600
 
