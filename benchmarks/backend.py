@@ -1,32 +1,6 @@
-"""What differs between Keras' backends when something is timed: compiling, waiting, placing arrays on the device."""
+"""What differs between Keras' backends when something is timed: waiting, placing arrays on the device."""
 
 import keras
-
-
-def compiled(model, function):
-    """`function` of nested dicts of arrays, which uses the model's weights.
-
-    On JAX the weights are arguments of the compiled program. As constants, which is what a plain `jax.jit` makes of
-    them, each program would hold its own copy, and the compiler might fold work into them that nobody could skip.
-    """
-    if keras.backend.backend() == "jax":
-        return _jax_compiled(model, function)
-    from strtf.extraction.compiled import compiled as product_compiled
-
-    return product_compiled(function)
-
-
-def _jax_compiled(model, function):
-    import jax
-
-    variables = model.variables
-
-    @jax.jit
-    def pure(values, *arguments):
-        with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
-            return function(*arguments)
-
-    return lambda *arguments: pure([variable.value for variable in variables], *arguments)
 
 
 def on_device(tree):

@@ -6,13 +6,13 @@ import dataclasses
 import numpy as np
 
 from benchmarks.authors import AuthorsFormulation, example_batches
-from benchmarks.backend import compiled
 from benchmarks.corpus import Corpus, open_corpus
 from benchmarks.forced import forced_extractor
 from benchmarks.harness import Effort, interleaved
 from strtf.config import Experiment, PairFilter
 from strtf.data.batches import Batch
 from strtf.data.features import FILTERED, Example, Featurizer
+from strtf.extraction.compiled import compiled
 from strtf.extraction.flops import tag_flops
 from strtf.extraction.load import make_featurizer
 

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 
-from benchmarks.backend import compiled, on_device
+from benchmarks.backend import on_device
 from benchmarks.forced import forced_extractor
 from benchmarks.harness import Effort, interleaved
 from benchmarks.models import ENCODERS, SCHEMA, experiment, random_model
@@ -13,6 +13,7 @@ from strtf.config import Experiment, PairFilter
 from strtf.data.batches import exact_size, pad_sentences
 from strtf.data.features import Example, Featurizer
 from strtf.data.pairs import pair_sizes
+from strtf.extraction.compiled import compiled
 from strtf.extraction.flops import pair_flops, tag_flops
 from strtf.extraction.load import make_featurizer
 from strtf.pretrained.load import open_pretrained

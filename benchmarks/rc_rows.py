@@ -9,7 +9,7 @@ import itertools
 import keras
 import numpy as np
 
-from benchmarks.backend import compiled, on_device
+from benchmarks.backend import on_device
 from benchmarks.harness import Effort, Timing, interleaved
 from benchmarks.models import ENCODERS, SCHEMA, experiment, random_model
 from benchmarks.rc_plan import Plan, plan_side
@@ -17,6 +17,7 @@ from benchmarks.synthetic import packed, pair_spans, sentence_batch
 from strtf.config import ModelOptions, RcCompute, RcMask
 from strtf.data.pairs import pair_sizes
 from strtf.errors import StrtfError
+from strtf.extraction.compiled import compiled
 from strtf.extraction.flops import pair_flops
 from strtf.layers.relation_pass import RelationPass
 

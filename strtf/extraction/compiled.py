@@ -8,13 +8,26 @@ def compiles_each_shape() -> bool:
     return keras.backend.backend() == "jax"
 
 
-def compiled(function):
-    """`function` of nested dicts of arrays, compiled; on TensorFlow one trace serves all sizes."""
-    if keras.backend.backend() == "jax":
-        import jax
+def compiled(model, function):
+    """`function` of nested dicts of arrays, which uses the model's weights, compiled.
 
-        return jax.jit(function)
-    return _TensorFlowFunction(function)
+    On TensorFlow one trace serves all sizes. On JAX the weights are arguments of the program: as constants, which a
+    plain `jax.jit` makes of them, each program would hold a copy of its own and never see them change.
+    """
+    return _jax_function(model, function) if keras.backend.backend() == "jax" else _TensorFlowFunction(function)
+
+
+def _jax_function(model, function):
+    import jax
+
+    variables = model.variables
+
+    @jax.jit
+    def pure(values, *arguments):
+        with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
+            return function(*arguments)
+
+    return lambda *arguments: pure([variable.value for variable in variables], *arguments)
 
 
 class _TensorFlowFunction:

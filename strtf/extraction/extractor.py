@@ -89,12 +89,12 @@ class Extractor:
         self.options = options
         self.no_relation_shift = no_relation_shift
         self.shapes = shapes or _shapes(model, options)
-        self._encode = compiled(model.encode)
+        self._encode = compiled(model, model.encode)
         if Task.NER in model.tasks:
-            self._tag = compiled(model.tag)
-            self._span_log_probabilities = compiled(model.span_log_probabilities)
+            self._tag = compiled(model, model.tag)
+            self._span_log_probabilities = compiled(model, model.span_log_probabilities)
         if Task.RC in model.tasks:
-            self._classify = compiled(model.classify_pairs)
+            self._classify = compiled(model, model.classify_pairs)
 
     def extract(self, texts: Sequence[str]) -> list[Extraction]:
         """Entities, and relations where the model has both tasks."""

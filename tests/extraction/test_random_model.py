@@ -153,8 +153,8 @@ def test_relations_of_the_entities_just_found(random_extractor, documents, expec
     classes = random_extractor.featurizer.schema.relation_classes
     for found, related in zip(expected, random_extractor.relate(documents, given), strict=True):
         related = sorted(related)
-        assert [classes[label - 1].type for _, _, label, _ in related] == [r.type for r in found.relations]
-        np.testing.assert_allclose([p for *_, p in related], found.relation_probabilities, atol=1e-5)
+        assert [classes[pair.label - 1].type for pair in related] == [r.type for r in found.relations]
+        np.testing.assert_allclose([pair.probability for pair in related], found.relation_probabilities, atol=1e-5)
 
 
 def test_a_run_directory_gives_the_same_extractor(random_run, documents, expected):
