@@ -105,15 +105,16 @@ class TransformerBlock(keras.layers.Layer):
             [G, D], as `attend`.
         """
         width, head_size = self.hidden_size, self.hidden_size // self.num_heads
-        # each head's part of W_k and W_v: [H, D, D/H]
-        key_kernel, value_kernel = self.heads(self.qkv_kernel[None, :, width:], 2)
+        kernel = ops.reshape(self.qkv_kernel, (width, 3, self.num_heads, head_size))
+        key_kernel = ops.transpose(kernel[:, 1], (1, 2, 0))  # of each head: [H, D/H, D]
+        value_kernel = ops.transpose(kernel[:, 2], (1, 0, 2))  # [H, D, D/H]
         by_head = ops.transpose(ops.reshape(query, (-1, self.num_heads, head_size)), (1, 0, 2))  # [H, G, D/H]
-        back = ops.matmul(by_head, ops.transpose(key_kernel[0], (0, 2, 1))) * head_size**-0.5  # [H, G, D]
+        back = ops.matmul(by_head * head_size**-0.5, key_kernel)  # [H, G, D]
         scores = ops.matmul(ops.transpose(back, (1, 0, 2)), ops.transpose(rows, (0, 2, 1)))  # [G, H, J]
         scores = at_least_float32(scores)[:, :, None]  # [G, H, 1, J]
         p = ops.cast(self.probabilities(scores, mask, training)[:, :, 0], rows.dtype)  # [G, H, J]
         averaged = ops.transpose(ops.matmul(p, rows), (1, 0, 2))  # [H, G, D]
-        context = ops.transpose(ops.matmul(averaged, value_kernel[0]), (1, 0, 2))  # [G, H, D/H]
+        context = ops.transpose(ops.matmul(averaged, value_kernel), (1, 0, 2))  # [G, H, D/H]
         bias = ops.reshape(self.qkv_bias[2 * width :], (1, self.num_heads, head_size))
         # dropout leaves a sum of p other than 1
         context = ops.add(context, ops.multiply(ops.sum(p, axis=-1, keepdims=True), bias))
