@@ -23,16 +23,22 @@ COLUMNS = {
     "nearest_rule": "nearest rule",
 }
 
-flags.DEFINE_list("flagfiles", None, "Flag files of `python -m strtf.train`, one a row.", required=True)
-flags.DEFINE_list("seeds", ["0", "1"], "Seeds.")
-flags.DEFINE_string("data_dir", "", "Corpus of all rows, unless the flag file names one.")
-flags.DEFINE_string("encoder", "", "Encoder of all rows, unless the flag file names one.")
-flags.DEFINE_string("runs", "runs", "Where the run directories go: RUNS/NAME-seedN.")
-flags.DEFINE_string("results", "experiments/results", "Where the scores go, one JSON file a run.")
+
+def define_flags(values: flags.FlagValues) -> None:
+    flags.DEFINE_list(
+        "flagfiles", None, "Flag files of `python -m strtf.train`, one a row.", required=True, flag_values=values
+    )
+    flags.DEFINE_list("seeds", ["0", "1"], "Seeds.", flag_values=values)
+    flags.DEFINE_string("data_dir", "", "Corpus of all rows, unless the flag file names one.", flag_values=values)
+    flags.DEFINE_string("encoder", "", "Encoder of all rows, unless the flag file names one.", flag_values=values)
+    flags.DEFINE_string("runs", "runs", "Where the run directories go: RUNS/NAME-seedN.", flag_values=values)
+    flags.DEFINE_string(
+        "results", "experiments/results", "Where the scores go, one JSON file a run.", flag_values=values
+    )
 
 
-def main(_) -> None:
-    options = flags.FLAGS
+def run_rows(options: flags.FlagValues) -> None:
+    """Trains and scores every row with every seed, and prints the table."""
     rows = [pathlib.Path(name) for name in options.flagfiles]
     results = pathlib.Path(options.results)
     results.mkdir(parents=True, exist_ok=True)
@@ -42,12 +48,12 @@ def main(_) -> None:
         print(f"[{number}/{len(jobs)}] {row.stem}, seed {seed}", flush=True)
         path = results / f"{row.stem}-seed{seed}.json"
         if not path.exists():
-            _train_and_score(row, seed, given, path)
+            _train_and_score(row, seed, given, pathlib.Path(options.runs) / path.stem, path)
     print(table([row.stem for row in rows], options.seeds, results))
 
 
-def _train_and_score(row: pathlib.Path, seed: str, given: list[str], path: pathlib.Path) -> None:
-    run_dir = pathlib.Path(flags.FLAGS.runs) / path.stem
+def _train_and_score(row: pathlib.Path, seed: str, given: list[str], run_dir: pathlib.Path,
+                     path: pathlib.Path) -> None:  # fmt: skip
     # what the flag file says comes last, and so counts
     _run("strtf.train", *given, f"--flagfile={row}", f"--seed={seed}", f"--run_dir={run_dir}", "--resume")
     scored = run_dir / "test.json"
@@ -92,4 +98,5 @@ def _mean(values: list[float]) -> str:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    define_flags(flags.FLAGS)
+    app.run(lambda _: run_rows(flags.FLAGS))

@@ -4,7 +4,6 @@ import subprocess
 
 import pytest
 from absl import flags
-from absl.testing import flagsaver
 
 from experiments import run
 
@@ -31,16 +30,17 @@ def calls(tmp_path, monkeypatch):
 
     pretend.code = 0
     monkeypatch.setattr(subprocess, "run", pretend)
-    with flagsaver.flagsaver(flagfiles=["x/row.flags"], seeds=["0", "1"], data_dir="corpus",
-                             runs=str(tmp_path / "runs"), results=str(tmp_path / "results")):  # fmt: skip
-        if not flags.FLAGS.is_parsed():
-            flags.FLAGS.mark_as_parsed()
-        yield made, pretend, tmp_path / "results"
+    options = flags.FlagValues()
+    run.define_flags(options)
+    folders = [f"--runs={tmp_path / 'runs'}", f"--results={tmp_path / 'results'}"]
+    options(["run", "--flagfiles=x/row.flags", "--seeds=0,1", "--data_dir=corpus", *folders])
+    return made, pretend, options
 
 
 def test_trains_and_scores_each_seed(calls, capsys):
-    made, _, results = calls
-    run.main(None)
+    made, _, options = calls
+    run.run_rows(options)
+    results = pathlib.Path(options.results)
     assert [module for module, _ in made] == ["strtf.train", "strtf.evaluate"] * 2
     assert [arguments["seed"] for module, arguments in made if module == "strtf.train"] == ["0", "1"]
     record = json.loads((results / "row-seed1.json").read_text())
@@ -49,16 +49,16 @@ def test_trains_and_scores_each_seed(calls, capsys):
 
 
 def test_done_runs_are_skipped(calls):
-    made, _, _ = calls
-    run.main(None)
+    made, _, options = calls
+    run.run_rows(options)
     first = len(made)
-    run.main(None)
+    run.run_rows(options)
     assert len(made) == first
 
 
 def test_failure_stops_and_leaves_no_scores(calls):
-    _, pretend, results = calls
+    _, pretend, options = calls
     pretend.code = 1
     with pytest.raises(SystemExit, match="strtf.train stopped with exit code 1"):
-        run.main(None)
-    assert not list(results.iterdir())
+        run.run_rows(options)
+    assert not list(pathlib.Path(options.results).iterdir())
