@@ -34,7 +34,7 @@ JOBS = {
     "extract_utilisation": ("extract", ("--parts=utilisation", "--seconds=5"), 0.8),
     "extract_corpus": ("extract", ("--parts=corpus", "--data_dir={data}/diakg_flat"), 2.0),
     "extract_filter": ("extract", ("--parts=filter", "--data_dir={data}/diakg_flat", "--sentences=0"), 1.5),
-    "train_step": ("train_step", ("--data_dir={data}/literature_zh",), 5.0),
+    "train_step": ("train_step", ("--data_dir={data}/literature_zh", "--steps=6"), 5.0),
     "memory": ("memory", (), 2.0),
     "rc_shortcut_zh_small": ("rc_shortcut", ("--encoders=zh_small", *GRID), 3.5),
     "rc_shortcut_bert_base": ("rc_shortcut", ("--encoders=bert_base", *GRID), 7.0),

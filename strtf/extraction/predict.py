@@ -40,7 +40,9 @@ def predict_run(run_dir: RunDir, source: str, target: str, given: dict[str, dict
     documents = itertools.chain(first, documents)
     chunk = list(itertools.islice(documents, DOCUMENTS_AT_ONCE))
     announce(extractor, extraction_cost(extractor, [document.text for document in chunk]), "First documents")
-    with _output(target) as output, progress(None, "predict", "doc") as bar:
+    # where people read the output itself, a bar would only run into it
+    reading = target == "-" and (style == "triples" or (sys.stdout is not None and sys.stdout.isatty()))
+    with _output(target) as output, progress(None, "predict", "doc", hidden=reading) as bar:
         while chunk:
             for record in predict_records(extractor, chunk):
                 output.write(STYLES[style](record))
