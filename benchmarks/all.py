@@ -43,7 +43,7 @@ JOBS = {
 
 def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string("out", "benchmarks/results", "Directory of the JSON files.", flag_values=values)
-    flags.DEFINE_string("data", "../shared/data", "Directory of the corpora.", flag_values=values)
+    flags.DEFINE_string("data", "data", "Directory of the corpora diakg_flat and literature_zh.", flag_values=values)
     flags.DEFINE_list("only", [], f"Among {', '.join(JOBS)}; all when empty.", flag_values=values)
 
 
