@@ -8,11 +8,10 @@ from benchmarks.harness import Effort, interleaved
 from strtf.config import Experiment, TrainingOptions
 from strtf.data.batches import Batch, TrainingBatches
 from strtf.data.features import Example
-from strtf.data.shapes import ExactShapes
 from strtf.layers.str_encoder import EncoderConfig
-from strtf.models.memory import PairMemory
 from strtf.training.optimizer import make_optimizer
 from strtf.training.step import TensorFlowStep
+from strtf.training.train import batch_shapes
 
 
 def train_row(experiment: Experiment, steps: int, authors_batch_size: int, max_gb: float,
@@ -58,8 +57,7 @@ def train_row(experiment: Experiment, steps: int, authors_batch_size: int, max_g
 
 def product_batches(experiment: Experiment, config: EncoderConfig, examples: Sequence[Example]):
     """(ids, batch) of the first epoch, with padding and chunks of pairs as `training/train.py` has them."""
-    memory = PairMemory(config, experiment.model, training=True)
-    return TrainingBatches(examples, experiment.training, ExactShapes(memory)).epoch(0)
+    return TrainingBatches(examples, experiment.training, batch_shapes(experiment, config, examples)).epoch(0)
 
 
 def _steps(model, batches: Sequence[Batch], options: TrainingOptions):

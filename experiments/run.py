@@ -15,6 +15,8 @@ import sys
 
 from absl import app, flags
 
+from strtf.run_dir import read_json, write_json
+
 COLUMNS = {
     "ner": "NER",
     "rc_predicted": "RC",
@@ -58,7 +60,7 @@ def _train_and_score(row: pathlib.Path, seed: str, given: list[str], run_dir: pa
     _run("strtf.train", *given, f"--flagfile={row}", f"--seed={seed}", f"--run_dir={run_dir}", "--resume")
     scored = run_dir / "test.json"
     _run("strtf.evaluate", f"--run_dir={run_dir}", "--split=test", f"--json={scored}")
-    scores = json.loads(scored.read_text(encoding="utf-8"))
+    scores = read_json(scored)
     history = [json.loads(line) for line in (run_dir / "history.jsonl").read_text(encoding="utf-8").splitlines()]
     scores |= {
         "run_dir": path.stem,
@@ -69,9 +71,7 @@ def _train_and_score(row: pathlib.Path, seed: str, given: list[str], run_dir: pa
         "training_seconds": round(sum(record["seconds"] for record in history)),
         "dev_f1": [record["dev_f1"] for record in history],
     }
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(scores, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    partial.rename(path)
+    write_json(path, scores)
 
 
 def _run(module: str, *arguments: str) -> None:
@@ -84,7 +84,7 @@ def table(names: list[str], seeds: list[str], results: pathlib.Path) -> str:
     """Markdown: test F1 in percent of each row, mean ± standard deviation over the seeds."""
     lines = [f"| | {' | '.join(COLUMNS.values())} |", "|---" * (len(COLUMNS) + 1) + "|"]
     for name in names:
-        runs = [json.loads((results / f"{name}-seed{s}.json").read_text(encoding="utf-8")) for s in seeds]
+        runs = [read_json(results / f"{name}-seed{s}.json") for s in seeds]
         cells = [_mean([100 * run[score]["f1"] for run in runs if score in run]) for score in COLUMNS]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)

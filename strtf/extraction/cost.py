@@ -61,8 +61,11 @@ def extraction_cost(extractor: Extractor, texts: Sequence[str], examples=None) -
     """
     featurizer, options, config = extractor.featurizer, extractor.options, extractor.model.encoder.config
     num_classes = featurizer.schema.num_classes
-    windows = [window for text in texts for window in featurizer.tokenize(text).windows]
-    lengths = np.array([window.last_token - window.first_token + 2 for window in windows], np.int64)
+    if examples is None:
+        windows = [window for text in texts for window in featurizer.tokenize(text).windows]
+        lengths = np.array([window.last_token - window.first_token + 2 for window in windows], np.int64)
+    else:
+        lengths = np.array([len(example.token_ids) for example in examples], np.int64)
     tagging = tag_flops(config, lengths, featurizer.scheme.num_tags)
     if Task.RC not in extractor.model.tasks:
         return Cost(len(texts), int(lengths.sum()), tagging, 0, 0.0)

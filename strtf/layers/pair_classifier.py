@@ -45,10 +45,7 @@ class PairClassifier(keras.layers.Layer):
             self.distance_table = self.add_weight(name="distance", shape=shape, initializer="zeros")
 
     def call(self, cls, pair_spans=None, training=False):
-        """Args:
-        cls: [P, D or 3D].
-        pair_spans: [P, 4] token spans of e1 and e2; needed with `distance`.
-        """
+        """Logits [P, S] of `cls` [P, D or 3D]; `pair_spans` [P, 4], token spans of e1 and e2, where `distance`."""
         hidden = self.hidden_dense(self.dropout_layer(cls, training=training))  # [P, D]
         if self.distance:
             hidden = hidden + ops.take(self.distance_table, distance_class(pair_spans), axis=0)

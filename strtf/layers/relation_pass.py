@@ -254,11 +254,11 @@ def _context_without_cls(block, states, length, training):
     qkv = ops.reshape(states["qkv_2"], (-1, length, 3 * width))  # [B, T, 3D]
     q, k, v = block.heads(qkv, 3)  # [B, H, T, D/H]
     mask = states["key_mask"] & (ops.arange(length) > 0)[None, None]  # [B, 1, T]
-    scores = block.scores(q, k)  # [B, H, T, T]
-    probabilities = block.probabilities(scores, mask, training)
+    scores = block.scores(q, k)
+    scores = scores + masked_bias(mask, scores.dtype)[:, None]  # [B, H, T, T]
+    probabilities = block.drop(ops.softmax(scores), training)
     context = block.merge_heads(ops.matmul(ops.cast(probabilities, v.dtype), v))  # [B, T, D]
-    masked = scores + masked_bias(mask, scores.dtype)[:, None]
-    log_normaliser = ops.transpose(ops.logsumexp(masked, axis=-1), (0, 2, 1))  # [B, T, H]
+    log_normaliser = ops.transpose(ops.logsumexp(scores, axis=-1), (0, 2, 1))  # [B, T, H]
     return ops.reshape(context, (-1, width)), ops.reshape(log_normaliser, (-1, block.num_heads))
 
 

@@ -55,7 +55,7 @@ def train(experiment: Experiment, run_dir: RunDir, resume: bool = False) -> Trai
     featurizer.corpus(dev_split)  # --overlaps=error concerns it too, and should not wait for the first epoch's end
     examples, lost = featurizer.corpus(train_split)
     _report(train_split, dev_split, examples, schema, lost)
-    batches = TrainingBatches(examples, experiment.training, _shapes(experiment, pretrained.config, examples))
+    batches = TrainingBatches(examples, experiment.training, batch_shapes(experiment, pretrained.config, examples))
     optimizer = make_optimizer(experiment.training, batches.steps_per_epoch * experiment.training.epochs, model)
     step = TensorFlowStep(model, optimizer, experiment.training)
     extractor = make_extractor(experiment, model, featurizer)
@@ -77,7 +77,7 @@ def make_deterministic(seed: int) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def _shapes(experiment: Experiment, config: EncoderConfig, examples: Sequence[Example]) -> Shapes:
+def batch_shapes(experiment: Experiment, config: EncoderConfig, examples: Sequence[Example]) -> Shapes:
     """Few shapes where each is compiled for; exact ones elsewhere."""
     memory = PairMemory(config, experiment.model, training=True)
     if not experiment.training.jit_compile:
