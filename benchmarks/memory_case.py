@@ -39,7 +39,7 @@ def training_step(case: dict):
     from benchmarks.train_rows import product_batches
     from strtf.data.batches import TrainingBatches
     from strtf.training.optimizer import make_optimizer
-    from strtf.training.step import TensorFlowStep
+    from strtf.training.tensorflow_step import TensorFlowStep
 
     options, config = _experiment(case), ENCODERS[case["size"]]
     examples, _ = featurizer_of(options).corpus(_report(case))

@@ -10,7 +10,7 @@ from strtf.data.batches import Batch, TrainingBatches
 from strtf.data.features import Example
 from strtf.layers.str_encoder import EncoderConfig
 from strtf.training.optimizer import make_optimizer
-from strtf.training.step import TensorFlowStep
+from strtf.training.tensorflow_step import TensorFlowStep
 from strtf.training.train import batch_shapes
 
 

@@ -1,6 +1,6 @@
-"""Keeps TensorFlow's start-up chatter off the terminal.
+"""Starts Keras' backend, and keeps its start-up chatter off the terminal.
 
-TensorFlow's libraries write some lines (oneDNN, missing CUDA, CPU features) straight to file descriptor 2 before any
+The libraries write some lines (oneDNN, missing CUDA, CPU features) straight to file descriptor 2 before any
 logging level holds. They are held back while it starts, and shown after all if starting fails.
 """
 
@@ -10,18 +10,42 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from strtf.errors import StrtfError
+
+BACKENDS = ("tensorflow", "jax")
+
 
 def start_backend() -> None:
-    """Imports Keras' backend and initialises its devices, quietly."""
+    """Imports Keras' backend and initialises its devices, quietly.
+
+    Raises:
+        StrtfError: a backend other than TensorFlow and JAX, or one that is not installed.
+    """
     # 3, not 2: on processors without AVX-512, oneDNN calls its normal way an error. Real errors are raised.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with held_back_stderr():
-        import keras
-
-        if keras.backend.backend() == "tensorflow":
+        name = _backend()
+        if name == "tensorflow":
             import tensorflow as tf
 
             tf.config.list_logical_devices()
+        else:
+            import jax
+
+            jax.devices()
+
+
+def _backend() -> str:
+    try:
+        import keras
+    except ImportError as error:
+        raise StrtfError(
+            f"Keras' backend must be installed. Received: {os.environ.get('KERAS_BACKEND', 'tensorflow')} ({error}). "
+            "Install it, or name the other: KERAS_BACKEND=tensorflow or jax."
+        ) from error
+    if keras.backend.backend() not in BACKENDS:
+        raise StrtfError(f"KERAS_BACKEND must be {' or '.join(BACKENDS)}. Received: {keras.backend.backend()}.")
+    return keras.backend.backend()
 
 
 @contextlib.contextmanager

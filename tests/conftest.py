@@ -5,6 +5,7 @@ TensorFlow is imported inside the fixtures, so that tests that do without it sta
 
 import json
 import os
+import shutil
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -61,6 +62,21 @@ def tiny_encoder_dir(tmp_path_factory):
     (directory / "tokenizer_config.json").write_text('{"do_lower_case": true}', encoding="utf-8")
     (directory / "vocab.txt").write_text("\n".join(TOKENS) + "\n", encoding="utf-8")
     save_file(_huggingface_weights(config), directory / "model.safetensors")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def two_block_encoder_dir(tiny_encoder_dir, tmp_path_factory):
+    """The first two blocks of `tiny_encoder_dir`: steps trace in half the time."""
+    from safetensors.numpy import load_file, save_file
+
+    directory = tmp_path_factory.mktemp("two_blocks")
+    shutil.copytree(tiny_encoder_dir, directory, dirs_exist_ok=True)
+    config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+    (directory / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 2}), encoding="utf-8")
+    weights = load_file(directory / "model.safetensors")
+    kept = {name: value for name, value in weights.items() if ".layer.2." not in name and ".layer.3." not in name}
+    save_file(kept, directory / "model.safetensors")
     return directory
 
 

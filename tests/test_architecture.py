@@ -65,7 +65,7 @@ ENTRIES = [file for file in FILES if is_entry(file)]
 def test_the_scan_sees_the_package():
     assert {"train.py", "evaluate.py", "predict.py"} <= set(ENTRIES)
     assert {"config", "data", "models", "evaluation"} <= imported_rooms("training/loop.py")
-    assert "tensorflow" in imported(ast.parse(source("training/step.py")))
+    assert "tensorflow" in imported(ast.parse(source("training/tensorflow_step.py")))
 
 
 @pytest.mark.parametrize("file", LIBRARY)

@@ -46,7 +46,7 @@ def pad_sentences(token_ids: Sequence[np.ndarray], round_up: RoundUp, size: int 
 
 
 def training_batch(examples: Sequence[Example], chosen: Sequence[np.ndarray], negative_weight: float,
-                   shapes: Shapes, size: int, least_chunks: tuple[int, int] = (1, 1)) -> Batch:  # fmt: skip
+                   shapes: Shapes, size: int, stacks: Sequence[tuple[int, int]] = ()) -> Batch:  # fmt: skip
     """One training batch.
 
     Args:
@@ -55,7 +55,8 @@ def training_batch(examples: Sequence[Example], chosen: Sequence[np.ndarray], ne
         negative_weight: weight of "No relation" pairs in the loss; positives weigh 1.
         shapes: padded sizes, and whether the pairs go in chunks.
         size: B.
-        least_chunks: stack at least so many chunks of short and of long pairs.
+        stacks: sizes of the stacks of chunks, of short and of long pairs, in rising order; the first that holds the
+            batch's is taken. As large as needed when none is given.
 
     Returns:
         `pad_sentences`' arrays, `tags` [B, T] int32 and `sentence_weights` [B] float32; then `pack_pairs`' arrays,
@@ -78,8 +79,11 @@ def training_batch(examples: Sequence[Example], chosen: Sequence[np.ndarray], ne
     if shapes.fit_at_once(sizes, shape):
         pairs = pack_pairs(sentence, spans, exact_size)
         return batch | pairs | {name: padded(v, len(pairs["pair_spans"])) for name, v in targets.items()}
-    groups = zip(shapes.pair_chunks(sizes, shape), least_chunks, strict=True)
-    return batch | {"chunks": [stack_chunks(chunks, sentence, spans, targets, least) for chunks, least in groups]}
+    groups = shapes.pair_chunks(sizes, shape)
+    counts = [len(chunks.parts) for chunks in groups]
+    stack = next((stack for stack in stacks if counts[0] <= stack[0] and counts[1] <= stack[1]), counts)
+    groups = zip(groups, stack, strict=True)
+    return batch | {"chunks": [stack_chunks(chunks, sentence, spans, targets, n) for chunks, n in groups]}
 
 
 class TrainingBatches:
@@ -93,7 +97,7 @@ class TrainingBatches:
         self._lengths = [len(example.token_ids) for example in examples]
         weighted = options.prior_correction is PriorCorrection.WEIGHT and options.negative_keep > 0
         self._negative_weight = 1.0 / options.negative_keep if weighted else 1.0
-        self._least_chunks = {}
+        self._stacks = {}
 
     @property
     def steps_per_epoch(self) -> int:
@@ -112,15 +116,15 @@ class TrainingBatches:
 
     def _batch(self, members: Sequence[Example], chosen: Sequence[np.ndarray]) -> Batch:
         size, longest = self.batch_size, max(len(example.token_ids) for example in members)
-        least = self._chunks_ever(self.shapes.length(longest))
-        return training_batch(members, chosen, self._negative_weight, self.shapes, size, least)
+        stacks = self._stacks_ever(self.shapes.length(longest))
+        return training_batch(members, chosen, self._negative_weight, self.shapes, size, stacks)
 
-    def _chunks_ever(self, length: int) -> tuple[int, int]:
-        """Chunks that any batch of length T may need, so that all of them have one shape."""
-        if length not in self._least_chunks:
+    def _stacks_ever(self, length: int) -> list[tuple[int, int]]:
+        """Sizes of the stacks of chunks that batches of length T have: one for nearly all, one for whatever comes."""
+        if length not in self._stacks:
             sizes = [pair_sizes(e.pair_spans(slice(None))) for e in self.examples if len(e.token_ids) <= length]
-            self._least_chunks[length] = self.shapes.max_chunks(sizes, (self.batch_size, length))
-        return self._least_chunks[length]
+            self._stacks[length] = self.shapes.stacks(sizes, (self.batch_size, length))
+        return self._stacks[length]
 
     def _chosen_pairs(self, index: int, epoch: int) -> np.ndarray:
         """All related pairs, and each other pair with probability `negative_keep`."""

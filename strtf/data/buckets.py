@@ -14,7 +14,8 @@ from strtf.data.shapes import SHORT_PAIR, Memory, PairChunks, PairShape, Sentenc
 LONG_PAIR = 24  # of the others, most have no more
 LEAST_TOKENS = 512  # of smaller batches, chunks are as large as of such a one: smaller ones would not be faster
 LENGTHS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)  # lengths T, as shares of the longest
-FINER_LENGTHS = (1 / 16, 3 / 32, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4, 1)
+TRAINING_LENGTHS = (1 / 8, 1 / 4, 1)  # a program of a training step compiles for up to a minute: fewer yet
+FEW_CHUNKS = 8  # of a training batch, nearly always enough; a stack for the worst is often a thousand times as large
 
 
 class BucketedShapes:
@@ -72,16 +73,18 @@ class BucketedShapes:
         groups = zip(short_and_long(np.arange(len(sizes)), sizes), self.pair_shapes(shape), strict=True)
         return tuple(PairChunks(list(_filled(members, sizes, chunk)), chunk) for members, chunk in groups)
 
-    def max_chunks(self, sizes: Sequence[np.ndarray], shape: tuple[int, int]) -> tuple[int, int]:
-        """Chunks of short and of long pairs that any B sentences of these may need.
+    def stacks(self, sizes: Sequence[np.ndarray], shape: tuple[int, int]) -> list[tuple[int, int]]:
+        """Sizes of the stacks of chunks, of short and of long pairs: a small one, and one for any B sentences of these.
 
         Args:
             sizes: for each sentence, the tokens of all its pairs.
         """
-        return tuple(
+        most = tuple(
             _most_chunks([s[is_short(s) == short] for s in sizes], chunk, shape[0])
             for short, chunk in zip((True, False), self.pair_shapes(shape), strict=True)
         )
+        few = tuple(min(count, FEW_CHUNKS) for count in most)
+        return sorted({few, most})
 
     def _shape(self, pairs: int, slots: int, rows: int, length: int) -> PairShape:
         pairs = max(min(pairs, self.memory.pairs(slots, length)), 1)

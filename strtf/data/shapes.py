@@ -105,8 +105,9 @@ class ExactShapes:
         order = np.argsort(sizes, kind="stable")
         return tuple(self._even(members, sizes, shape[1]) for members in short_and_long(order, sizes))
 
-    def max_chunks(self, sizes: Sequence[np.ndarray], shape: tuple[int, int]) -> tuple[int, int]:
-        return 1, 1
+    def stacks(self, sizes: Sequence[np.ndarray], shape: tuple[int, int]) -> list[tuple[int, int]]:
+        """None: a stack is as large as its batch needs."""
+        return []
 
     def _even(self, members: np.ndarray, sizes: np.ndarray, length: int) -> PairChunks:
         if not len(members):

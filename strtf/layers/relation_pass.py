@@ -129,7 +129,7 @@ def dense_rows(blocks, states, pairs, rc_mask, training=False):
     mask = rc_mask_matrix(rc_mask, pairs["pair_rows"], key_mask)  # [P, T, T]
     for block in blocks:
         qkv = ops.reshape(block.project_qkv(rows), (-1, length, 3 * width))  # [P, T, 3D]
-        q, k, v = block.heads(qkv, 3)  # [P, H, T, D/H]
+        q, k, v = block.heads(qkv, 3)  # [P, T, H, D/H]
         context = block.attend(q, k, v, mask, training)  # [P, T, D]
         rows = block.finish(rows, ops.reshape(context, (-1, width)), training)  # [P·T, D]
     return rows
@@ -155,7 +155,7 @@ def pair_focused_rows(blocks, states, layout, training=False):
     token, _, _ = layout.packed_rows()
     rows = ops.take(states["input_1"], token, axis=0)  # [R, D]
     for block, following in itertools.zip_longest(blocks, blocks[1:]):
-        q, k, v = block.heads(qkv, 3)  # [P, H, M, D/H]
+        q, k, v = block.heads(qkv, 3)  # [P, M, H, D/H]
         context = layout.pack(block.attend(q, k, v, layout.slot_mask, training))  # [R, D]
         rows = block.finish(rows, context, training)
         if following is not None:
@@ -207,8 +207,8 @@ def last_cls(block, rows, layout, training):
 
 def _slot_0_context(block, qkv, mask, training):
     """Context of the first slot over all slots: [P, M, 3D] -> [P, D]."""
-    q, k, v = block.heads(qkv, 3)  # [P, H, M, D/H]
-    return block.attend(q[:, :, :1], k, v, mask, training)[:, 0]
+    q, k, v = block.heads(qkv, 3)  # [P, M, H, D/H]
+    return block.attend(q[:, :1], k, v, mask, training)[:, 0]
 
 
 def second_block_rows(block, cls, states, layout, wanted, training):
@@ -252,12 +252,12 @@ def _context_without_cls(block, states, length, training):
     """Attention of every sentence row over all keys but [CLS]: contexts [B·T, D], log normalisers [B·T, H]."""
     width = block.hidden_size
     qkv = ops.reshape(states["qkv_2"], (-1, length, 3 * width))  # [B, T, 3D]
-    q, k, v = block.heads(qkv, 3)  # [B, H, T, D/H]
+    q, k, v = block.heads(qkv, 3)  # [B, T, H, D/H]
     mask = states["key_mask"] & (ops.arange(length) > 0)[None, None]  # [B, 1, T]
     scores = block.scores(q, k)
     scores = scores + masked_bias(mask, scores.dtype)[:, None]  # [B, H, T, T]
     probabilities = block.drop(ops.softmax(scores), training)
-    context = block.merge_heads(ops.matmul(ops.cast(probabilities, v.dtype), v))  # [B, T, D]
+    context = block.contexts(probabilities, v)  # [B, T, D]
     log_normaliser = ops.transpose(ops.logsumexp(scores, axis=-1), (0, 2, 1))  # [B, T, H]
     return ops.reshape(context, (-1, width)), ops.reshape(log_normaliser, (-1, block.num_heads))
 
@@ -278,9 +278,9 @@ def _all_rows_block(block, rows, layout, training):
     """b_3..b_{K-2} under Eq. (13): all T rows of each pair; [CLS] over S_p. [P·T, D] -> [P·T, D]."""
     width = block.hidden_size
     qkv = block.project_qkv(rows)  # [P·T, 3D]
-    q, k, v = block.heads(ops.reshape(qkv, (-1, layout.length, 3 * width)), 3)  # [P, H, T, D/H]
-    context = block.attend(q[:, :, 1:], k, v, layout.key_mask, training)  # [P, T-1, D]
-    cls = _cls_over_slots(block, q[:, :, :1], qkv[:, width:], layout, training)  # [P, 1, D]
+    q, k, v = block.heads(ops.reshape(qkv, (-1, layout.length, 3 * width)), 3)  # [P, T, H, D/H]
+    context = block.attend(q[:, 1:], k, v, layout.key_mask, training)  # [P, T-1, D]
+    cls = _cls_over_slots(block, q[:, :1], qkv[:, width:], layout, training)  # [P, 1, D]
     context = ops.reshape(ops.concatenate([cls, context], axis=1), (-1, width))  # [P·T, D]
     return block.finish(rows, context, training)
 
@@ -289,16 +289,16 @@ def _rows_of_pairs(block, rows, layout, training):
     """b_{K-1} under Eq. (13): only the rows S_p, over the keys of all tokens. [P·T, D] -> [R, D]."""
     width = block.hidden_size
     kv = block.project_kv(rows)  # [P·T, 2D]
-    k, v = block.heads(ops.reshape(kv, (-1, layout.length, 2 * width)), 2)  # [P, H, T, D/H]
+    k, v = block.heads(ops.reshape(kv, (-1, layout.length, 2 * width)), 2)  # [P, T, H, D/H]
     own = layout.pack(ops.take(rows, layout.slot_own_tokens, axis=0))  # [R, D]
-    (q,) = block.heads(layout.unpack(block.project_q(own)), 1)  # [P, H, M, D/H]
-    context = block.attend(q[:, :, 1:], k, v, layout.key_mask, training)  # [P, M-1, D]
-    cls = _cls_over_slots(block, q[:, :, :1], kv, layout, training)  # [P, 1, D]
+    (q,) = block.heads(layout.unpack(block.project_q(own)), 1)  # [P, M, H, D/H]
+    context = block.attend(q[:, 1:], k, v, layout.key_mask, training)  # [P, M-1, D]
+    cls = _cls_over_slots(block, q[:, :1], kv, layout, training)  # [P, 1, D]
     context = layout.pack(ops.concatenate([cls, context], axis=1))  # [R, D]
     return block.finish(own, context, training)
 
 
 def _cls_over_slots(block, query, kv, layout, training):
-    """Context of [CLS] over S_p, from keys and values of all tokens: [P, H, 1, D/H], [P·T, 2D] -> [P, 1, D]."""
-    k, v = block.heads(ops.take(kv, layout.slot_own_tokens, axis=0), 2)  # [P, H, M, D/H]
+    """Context of [CLS] over S_p, from keys and values of all tokens: [P, 1, H, D/H], [P·T, 2D] -> [P, 1, D]."""
+    k, v = block.heads(ops.take(kv, layout.slot_own_tokens, axis=0), 2)  # [P, M, H, D/H]
     return block.attend(query, k, v, layout.slot_mask, training)

@@ -105,7 +105,7 @@ class StrEncoder(keras.layers.Layer):
                 states |= {f"input_{task_block}": rows, f"qkv_{task_block}": qkv}
             if task_block == stop_at:
                 return states
-            q, k, v = block.heads(ops.reshape(qkv, (batch, length, 3 * width)), 3)  # [B, H, T, D/H]
+            q, k, v = block.heads(ops.reshape(qkv, (batch, length, 3 * width)), 3)  # [B, T, H, D/H]
             context = block.attend(q, k, v, key_mask, training)  # [B, T, D]
             rows = block.finish(rows, ops.reshape(context, (batch * length, width)), training)
         return states | {"output": ops.reshape(rows, (batch, length, width))}

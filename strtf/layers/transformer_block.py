@@ -70,18 +70,21 @@ class TransformerBlock(keras.layers.Layer):
         return ops.matmul(rows, self.qkv_kernel[:, width:]) + self.qkv_bias[width:]
 
     def heads(self, projections, count):
-        """Takes apart `count` projections that lie side by side: [G, L, count·D] -> count × [G, H, L, D/H]."""
+        """Takes apart `count` projections that lie side by side: [G, L, count·D] -> count × [G, L, H, D/H].
+
+        The heads stay where they lie: the products of `attend` say which axes they sum over, and the backend moves
+        what it must. On a GPU that is a quarter of the relation pass's time.
+        """
         groups, length = ops.shape(projections)[:2]
         head_size = self.hidden_size // self.num_heads
         split = ops.reshape(projections, (groups, length, count, self.num_heads, head_size))
-        # one transposition for all of them; what it leaves is cut along the first axis, which copies nothing
-        return ops.unstack(ops.transpose(split, (2, 0, 3, 1, 4)), count)
+        return [split[:, :, number] for number in range(count)]
 
     def attend(self, query, key, value, mask, training=False):
         """Multi-head attention of G independent groups.
 
         Args:
-            query: [G, H, Q, D/H]; key, value: [G, H, J, D/H], see `heads`.
+            query: [G, Q, H, D/H]; key, value: [G, J, H, D/H], see `heads`.
             mask: bool, True = may attend, broadcastable to [G, Q, J]. A row without any True attends to all
                 keys alike: finite, and meaningless.
 
@@ -89,7 +92,7 @@ class TransformerBlock(keras.layers.Layer):
             The heads' contexts side by side, [G, Q, D], before the output projection.
         """
         probabilities = self.probabilities(self.scores(query, key), mask, training)
-        return self.merge_heads(ops.matmul(ops.cast(probabilities, value.dtype), value))
+        return self.contexts(probabilities, value)
 
     def attend_one(self, query, rows, mask, training=False):
         """Attention of one query a group over rows whose keys and values are never projected.
@@ -125,10 +128,15 @@ class TransformerBlock(keras.layers.Layer):
         return self.drop(ops.softmax(scores + masked_bias(mask, scores.dtype)[:, None]), training)
 
     def scores(self, query, key):
-        """Scaled dot products in float32 (or wider), [G, H, Q, D/H], [G, H, J, D/H] -> [G, H, Q, J]."""
+        """Scaled dot products in float32 (or wider), [G, Q, H, D/H], [G, J, H, D/H] -> [G, H, Q, J]."""
         head_size = self.hidden_size // self.num_heads
-        scores = ops.matmul(query * head_size**-0.5, ops.transpose(key, (0, 1, 3, 2)))
-        return at_least_float32(scores)
+        return at_least_float32(ops.einsum("gqhd,gjhd->ghqj", query * head_size**-0.5, key))
+
+    def contexts(self, probabilities, value):
+        """Values averaged by each head, heads side by side: [G, H, Q, J], [G, J, H, D/H] -> [G, Q, D]."""
+        context = ops.einsum("ghqj,gjhd->gqhd", ops.cast(probabilities, value.dtype), value)
+        groups, length = ops.shape(context)[:2]
+        return ops.reshape(context, (groups, length, self.hidden_size))
 
     def finish(self, rows, context, training=False):
         """Output projection, feed-forward and both residual branches: [R, D], [R, D] -> [R, D]."""
@@ -142,11 +150,6 @@ class TransformerBlock(keras.layers.Layer):
         if not training or not self.dropout:
             return x
         return keras.random.dropout(x, self.dropout, seed=self.seed_generator)
-
-    def merge_heads(self, x):
-        """[G, H, L, D/H] -> [G, L, D]."""
-        groups, _, length = ops.shape(x)[:3]
-        return ops.reshape(ops.transpose(x, (0, 2, 1, 3)), (groups, length, self.hidden_size))
 
     def get_config(self):
         names = ("num_heads", "hidden_size", "intermediate_size", "approximate_gelu", "dropout")

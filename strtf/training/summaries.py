@@ -1,18 +1,17 @@
-"""TensorBoard: scalars of steps and epochs."""
+"""TensorBoard: scalars of steps and epochs, whichever backend computed them."""
 
-import tensorflow as tf
+import tensorboardX
 
 
 class Summaries:
     """Writes scalars under a directory; use as a context manager."""
 
     def __init__(self, directory):
-        self._writer = tf.summary.create_file_writer(str(directory))
+        self._writer = tensorboardX.SummaryWriter(str(directory), write_to_disk=True)
 
     def write(self, step: int, scalars: dict[str, float], prefix: str) -> None:
-        with self._writer.as_default():
-            for name, value in scalars.items():
-                tf.summary.scalar(f"{prefix}/{name}", value, step=step)
+        for name, value in scalars.items():
+            self._writer.add_scalar(f"{prefix}/{name}", value, step)
 
     def __enter__(self):
         return self

@@ -10,13 +10,14 @@ import keras
 
 from strtf.config import Experiment, Tasks
 from strtf.data.batches import Shapes, TrainingBatches
-from strtf.data.buckets import FINER_LENGTHS, BucketedShapes
+from strtf.data.buckets import TRAINING_LENGTHS, BucketedShapes
 from strtf.data.features import Example
 from strtf.data.load import load_split, load_training_splits
 from strtf.data.pairs import pair_sizes
 from strtf.data.shapes import ExactShapes
 from strtf.errors import StrtfError
 from strtf.evaluation.rules import TypePairRule
+from strtf.extraction.compiled import compiles_each_shape
 from strtf.extraction.load import make_extractor, make_featurizer
 from strtf.layers.str_encoder import EncoderConfig
 from strtf.models.build import build_model
@@ -27,7 +28,7 @@ from strtf.schema import Schema
 from strtf.training.loop import Trainer
 from strtf.training.optimizer import make_optimizer
 from strtf.training.state import TrainingState
-from strtf.training.step import TensorFlowStep
+from strtf.training.step import make_step
 
 _LOG = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ def train(experiment: Experiment, run_dir: RunDir, resume: bool = False) -> Trai
     _report(train_split, dev_split, examples, schema, lost)
     batches = TrainingBatches(examples, experiment.training, batch_shapes(experiment, pretrained.config, examples))
     optimizer = make_optimizer(experiment.training, batches.steps_per_epoch * experiment.training.epochs, model)
-    step = TensorFlowStep(model, optimizer, experiment.training)
+    step = make_step(model, optimizer, experiment.training)
     extractor = make_extractor(experiment, model, featurizer)
     trainer = Trainer(experiment, run_dir, extractor, step, optimizer, batches, dev_split)
     if resume and run_dir.checkpoint.exists():
@@ -80,11 +81,11 @@ def make_deterministic(seed: int) -> None:
 def batch_shapes(experiment: Experiment, config: EncoderConfig, examples: Sequence[Example]) -> Shapes:
     """Few shapes where each is compiled for; exact ones elsewhere."""
     memory = PairMemory(config, experiment.model, training=True)
-    if not experiment.training.jit_compile:
+    if not experiment.training.jit_compile and not compiles_each_shape():
         return ExactShapes(memory)
     longest = max(len(example.token_ids) for example in examples)
     longest_pair = max(pair_sizes(example.pair_spans(slice(None))).max(initial=1) for example in examples)
-    return BucketedShapes(longest, memory, FINER_LENGTHS, int(longest_pair))
+    return BucketedShapes(longest, memory, TRAINING_LENGTHS, int(longest_pair))
 
 
 def _check_run_dir(experiment: Experiment, run_dir: RunDir, resume: bool) -> None:

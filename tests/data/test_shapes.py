@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strtf.data.buckets import FINER_LENGTHS, LENGTHS, BucketedShapes
+from strtf.data.buckets import FEW_CHUNKS, LENGTHS, TRAINING_LENGTHS, BucketedShapes
 from strtf.data.pairs import pack_pairs, pair_sizes
 from strtf.data.shapes import SHORT_PAIR, ExactShapes, Unlimited
 
@@ -32,7 +32,7 @@ class Few:
 MEMORIES = st.one_of(st.builds(Few, st.integers(1, 20)), st.just(Unlimited()))
 SHAPES = st.one_of(
     st.builds(ExactShapes, MEMORIES),
-    st.builds(BucketedShapes, st.just(LONGEST), MEMORIES, st.sampled_from([LENGTHS, FINER_LENGTHS])),
+    st.builds(BucketedShapes, st.just(LONGEST), MEMORIES, st.sampled_from([LENGTHS, TRAINING_LENGTHS])),
     st.builds(BucketedShapes, st.just(LONGEST), MEMORIES, longest_pair=st.just(40)),
 )
 BATCHES = st.tuples(st.integers(1, 8), st.sampled_from([48, LONGEST]))  # (B, T)
@@ -117,12 +117,20 @@ class TestPairChunks:
 
     @settings(deadline=None, max_examples=60)
     @given(st.lists(SIZES, min_size=1, max_size=8), st.integers(1, 8), MEMORIES, st.data())
-    def test_max_chunks_is_a_bound(self, sizes, sentences, memory, data):
+    def test_the_largest_stack_holds_any_chunks(self, sizes, sentences, memory, data):
         shapes, shape = BucketedShapes(LONGEST, memory, longest_pair=40), (sentences, LONGEST)
         some = data.draw(st.lists(st.sampled_from(sizes), max_size=sentences, unique_by=id))
         drawn = np.concatenate([np.zeros(0, np.int64), *(s[data.draw(st.integers(0, 3)) :] for s in some)])
         made = [len(chunks.parts) for chunks in shapes.pair_chunks(drawn, shape)]
-        assert all(n <= most for n, most in zip(made, shapes.max_chunks(sizes, shape), strict=True))
+        most = shapes.stacks(sizes, shape)[-1]
+        assert all(n <= size for n, size in zip(made, most, strict=True))
+
+    def test_stacks_are_few_and_rising(self):
+        shapes = BucketedShapes(512, Unlimited(), longest_pair=40)
+        many = [np.full(4000, 9)] * 16
+        few, most = shapes.stacks(many, (16, 512))
+        assert few[0] == FEW_CHUNKS < most[0] and few[1] == most[1] == 0
+        assert shapes.stacks([np.int64([9])], (16, 512)) == [(1, 0)]
 
     def test_padding_of_buckets_is_moderate(self):
         sizes = np.random.default_rng(0).integers(5, 15, 4000)
@@ -133,7 +141,7 @@ class TestPairChunks:
 
 @pytest.mark.parametrize("longest", [9, 64, 171, 512, 1000])
 def test_lengths_of_buckets(longest):
-    shapes = BucketedShapes(longest, Unlimited(), FINER_LENGTHS)
-    assert len(shapes.lengths) <= len(FINER_LENGTHS)
+    shapes = BucketedShapes(longest, Unlimited(), TRAINING_LENGTHS)
+    assert len(shapes.lengths) <= len(TRAINING_LENGTHS)
     assert longest <= shapes.lengths[-1] < longest + 8
     assert shapes.length(2) == shapes.lengths[0] and shapes.length(longest) == shapes.lengths[-1]

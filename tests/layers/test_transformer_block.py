@@ -88,10 +88,10 @@ def test_row_without_keys_is_finite(make_block, rows, dtype):
 
 
 def test_row_without_keys_attends_to_all_alike(make_block):
-    value = np.random.default_rng(0).normal(size=(1, HEADS, LENGTH, WIDTH // HEADS))
-    zeros = np.zeros((1, HEADS, 1, WIDTH // HEADS))
+    value = np.random.default_rng(0).normal(size=(1, LENGTH, HEADS, WIDTH // HEADS))
+    zeros = np.zeros((1, 1, HEADS, WIDTH // HEADS))
     context = make_block().attend(zeros, np.zeros_like(value), value, np.zeros((1, 1, LENGTH), bool))
-    np.testing.assert_allclose(context[0, 0], value[0].mean(1).ravel(), atol=1e-12)
+    np.testing.assert_allclose(context[0, 0], value[0].mean(0).ravel(), atol=1e-12)
 
 
 class TestAttendOne:
@@ -102,7 +102,7 @@ class TestAttendOne:
         sentences = keras.ops.cast(np.reshape(rows, (2, LENGTH, WIDTH)), block.compute_dtype)
         one = block.attend_one(block.project_q(sentences[:, 0]), sentences, mask, training)
         q, k, v = block.heads(block.project_qkv(sentences), 3)
-        return one, block.attend(q[:, :, :1], k, v, mask)[:, 0]
+        return one, block.attend(q[:, :1], k, v, mask)[:, 0]
 
     @pytest.mark.parametrize("visible", [1, 3, LENGTH])
     def test_equals_attend(self, make_block, rows, visible):

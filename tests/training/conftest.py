@@ -1,12 +1,9 @@
 """Tiny models and the options of a tiny run."""
 
 import dataclasses
-import json
-import shutil
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file, save_file
 
 from strtf.config import DataOptions, Experiment, ModelOptions, Precision, Tasks, TrainingOptions
 from strtf.data.features import Example
@@ -39,19 +36,6 @@ def tiny_model(tiny_config):
         return build_model(Experiment(model=options, training=training), config, SCHEMA)
 
     return make
-
-
-@pytest.fixture(scope="session")
-def two_block_encoder_dir(tiny_encoder_dir, tmp_path_factory):
-    """The first two blocks of `tiny_encoder_dir`: steps trace in half the time."""
-    directory = tmp_path_factory.mktemp("two_blocks")
-    shutil.copytree(tiny_encoder_dir, directory, dirs_exist_ok=True)
-    config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
-    (directory / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 2}), encoding="utf-8")
-    weights = load_file(directory / "model.safetensors")
-    kept = {name: value for name, value in weights.items() if ".layer.2." not in name and ".layer.3." not in name}
-    save_file(kept, directory / "model.safetensors")
-    return directory
 
 
 @pytest.fixture(scope="session")

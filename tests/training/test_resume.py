@@ -13,7 +13,7 @@ import pytest
 
 from strtf.errors import StrtfError
 from strtf.run_dir import RunDir, read_tensors
-from strtf.training.step import TensorFlowStep
+from strtf.training.tensorflow_step import TensorFlowStep
 from strtf.training.train import train
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]

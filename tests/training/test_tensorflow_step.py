@@ -13,7 +13,7 @@ from strtf.data.buckets import BucketedShapes
 from strtf.data.shapes import ExactShapes, Unlimited
 from strtf.models.memory import PairMemory
 from strtf.training.optimizer import make_optimizer
-from strtf.training.step import TensorFlowStep
+from strtf.training.tensorflow_step import TensorFlowStep
 
 FAST = {"learning_rate": 1e-3, "head_learning_rate": 1e-3, "warmup": 0.0}
 

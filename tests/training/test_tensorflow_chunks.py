@@ -12,7 +12,7 @@ from strtf.data.shapes import ExactShapes
 from strtf.models.base import Task
 from strtf.models.focused_attention import FocusedAttention
 from strtf.text.bieos import TagScheme
-from strtf.training.chunked import chunked_losses_and_gradients
+from strtf.training.tensorflow_chunks import chunked_losses_and_gradients
 
 
 class SevenPairs:

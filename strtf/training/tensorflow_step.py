@@ -1,0 +1,59 @@
+"""The training step on TensorFlow: losses, gradients, clipping and update in one `tf.function`."""
+
+import tensorflow as tf
+
+from strtf.config import TrainingOptions
+from strtf.models.base import Task
+from strtf.training.step import TrainingStep
+from strtf.training.tensorflow_chunks import chunked_losses_and_gradients
+
+
+class TensorFlowStep(TrainingStep):
+    """See `TrainingStep`."""
+
+    def __init__(self, model, optimizer, options: TrainingOptions):
+        super().__init__(model, optimizer, options)
+        self.jit_compile = options.jit_compile
+        self._functions = {}
+
+    def __call__(self, batch: dict) -> dict[str, float]:
+        batch = tf.nest.map_structure(tf.constant, batch)
+        chunked = "chunks" in batch
+        if chunked not in self._functions:
+            self._functions[chunked] = self._compiled(batch)
+        metrics = self._functions[chunked](batch)
+        return {name: float(value) for name, value in metrics.items()}
+
+    @property
+    def num_traces(self) -> int:
+        return sum(function.experimental_get_tracing_count() for function in self._functions.values())
+
+    def _compiled(self, batch):
+        # XLA wants concrete shapes, one program each; without it one trace serves every shape
+        signature = None if self.jit_compile else [any_shape(batch)]
+        return tf.function(self._step, input_signature=signature, jit_compile=self.jit_compile, autograph=False)
+
+    def _losses_and_gradients(self, batch):
+        if "chunks" in batch and Task.RC in self.model.tasks:
+            return chunked_losses_and_gradients(self.model, batch, self._scaled)
+        with tf.GradientTape() as tape:
+            losses = self.model.task_losses(batch, training=True)
+            scaled = tf.add_n([self._scaled(task, loss) for task, loss in losses.items()])
+        gradients = tape.gradient(scaled, [variable.value for variable in self.model.trainable_variables])
+        # Dense: Adam squares each slice of an IndexedSlices before summing repeated rows, which is another algorithm
+        return losses, [tf.convert_to_tensor(gradient) for gradient in gradients]
+
+    def _global_norm(self, gradients):
+        return tf.linalg.global_norm(gradients)
+
+    def _step(self, batch):
+        losses, gradients = self._losses_and_gradients(batch)
+        gradients, norm = self._clip(gradients)
+        metrics = self._metrics(losses, norm, self._learning_rate())
+        self.optimizer.apply(gradients, self.model.trainable_variables)
+        return metrics
+
+
+def any_shape(batch):
+    """A signature with the batch's names, ranks and dtypes, and every size free."""
+    return tf.nest.map_structure(lambda value: tf.TensorSpec([None] * len(value.shape), value.dtype), batch)

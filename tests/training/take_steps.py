@@ -1,0 +1,69 @@
+"""Takes training steps on whichever backend is set, from weights and batches that do not depend on it.
+
+    KERAS_BACKEND=… python -m tests.training.take_steps ENCODER_DIR CORPUS_DIR RESULT.npz
+
+Writes, for each case of CASES, `CASE/metric` [steps] and `CASE/weight/path`.
+"""
+
+import sys
+
+import keras
+import numpy as np
+
+from strtf.config import Experiment
+from strtf.data.batches import TrainingBatches
+from strtf.data.buckets import BucketedShapes
+from strtf.data.load import load_training_splits
+from strtf.data.shapes import Unlimited
+from strtf.extraction.load import make_featurizer
+from strtf.models.build import build_model
+from strtf.pretrained.load import assign_weights, open_pretrained
+from strtf.schema import Schema
+from strtf.training.optimizer import make_optimizer
+from strtf.training.step import make_step
+
+STEPS = 20
+# options of the model, options of training, whether pairs go in chunks of few shapes
+CASES = {
+    "at once": ({"rc_mask": "cls_focused"}, {}, False),
+    "chunks": ({"rc_features": "cls_and_entities", "rc_distance": True}, {"rc_loss_weight": 10.0}, True),
+    "ner": ({"tasks": "ner"}, {"clip_norm": 0.0}, False),
+    "rc chunks": ({"tasks": "rc"}, {}, True),
+    "float16": ({}, {"precision": "mixed_float16"}, False),
+}
+
+
+def take_steps(encoder_dir: str, corpus_dir: str, model, training, chunks: bool) -> dict[str, np.ndarray]:
+    experiment = Experiment.from_json(
+        {
+            "data": {"data_dir": corpus_dir},
+            "model": {"encoder": encoder_dir, "num_task_blocks": 2, "max_tokens": 64, "dropout": 0.0} | model,
+            "training": {"batch_size": 4, "learning_rate": 1e-3, "head_learning_rate": 3e-3, "negative_keep": 0.5}
+            | training,
+        }
+    )
+    sentences, _ = load_training_splits(experiment.data)
+    schema, pretrained = Schema.from_sentences(sentences), open_pretrained(encoder_dir)
+    made = build_model(experiment, pretrained.config, schema)
+    rng = np.random.default_rng(0)
+    for variable in made.trainable_variables:
+        centre = 1.0 if variable.path.endswith("gamma") else 0.0
+        variable.assign(rng.normal(centre, 0.05, variable.shape))
+    assign_weights(made.encoder, pretrained.weights)
+    examples, _ = make_featurizer(experiment, schema, pretrained.vocabulary).corpus(sentences)
+    shapes = BucketedShapes(max(len(e.token_ids) for e in examples), Unlimited()) if chunks else None
+    batches = TrainingBatches(examples, experiment.training, shapes)
+    step = make_step(made, make_optimizer(experiment.training, STEPS, made), experiment.training)
+    # without chunks each batch has a shape of its own, and JAX would compile for it
+    stream = [batch for epoch in range(STEPS) for _, batch in batches.epoch(epoch if chunks else 0)]
+    metrics = [step(batch) for batch in (stream if chunks else stream[:1] * STEPS)[:STEPS]]
+    found = {name: np.array([row[name] for row in metrics]) for name in metrics[0]}
+    return found | {f"weight/{v.path}": keras.ops.convert_to_numpy(v) for v in made.trainable_variables}
+
+
+if __name__ == "__main__":
+    encoder, corpus, result = sys.argv[1:]
+    arrays = {}
+    for case, options in CASES.items():
+        arrays |= {f"{case}/{name}": value for name, value in take_steps(encoder, corpus, *options).items()}
+    np.savez(result, **arrays)
