@@ -197,7 +197,7 @@ def test_help_lists_the_flags(entry, listed):
 
 
 def test_a_terminal_that_is_not_utf8_ends_no_run():
-    code = "from strtf import flags; flags._guarded = lambda main: main(); flags.run(lambda: print('部位'))"
+    code = "from strtf import flags; flags._guarded = lambda main, backend: main(); flags.run(lambda: print('部位'))"
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.returncode) == ("\\u90e8\\u4f4d\n", 0)

@@ -81,6 +81,17 @@ def test_a_perfect_extraction(answering):
     assert scores["not_representable"] == {}
 
 
+def test_counts_of_each_sentence(answering):
+    found = [GOLD, sentence("p", TEXT, SPANS[:2], [(0, 1, "Position")])]
+    related = [[(0, 1, "Position(1→2)")], [(0, 1, "Position(1→2)"), (1, 2, "Position(1→2)")]]
+    per_sentence = evaluate(answering(found, related), [GOLD, GOLD])["per_sentence"]
+    assert per_sentence == {
+        "ner": {"gold": [3, 3], "predicted": [3, 2], "correct": [3, 2]},
+        "rc_predicted": {"gold": [2, 2], "predicted": [2, 1], "correct": [2, 1]},
+        "rc_gold": {"gold": [2, 2], "predicted": [1, 2], "correct": [1, 1]},
+    }
+
+
 def test_a_wrong_entity_type_breaks_the_strict_match_only(answering):
     spans = [(0, 3, "Part"), (3, 5, "Finding"), (5, 7, "Finding")]
     scores = evaluate(answering([sentence("p", TEXT, spans, [(0, 1, "Position"), (2, 0, "Modifier")])]), [GOLD])
