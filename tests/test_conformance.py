@@ -14,6 +14,25 @@ MODELS = {
 }
 MODELS["focused_attention-joint-entities"] = {"rc_mask": "pair_focused", "rc_features": "cls_and_entities"}
 MODELS["focused_attention-rc-distance"] = {"tasks": "rc", "rc_mask": "cls_focused", "rc_distance": True}
+BASELINES = {
+    "bilstm_crf": ("ner",),
+    "rdcnn": ("ner",),
+    "cnn": ("rc",),
+    "rcn": ("rc",),
+    "joint_bilstm": ("joint", "ner", "rc"),
+    "spert": ("joint", "ner", "rc"),
+}
+MODELS |= {
+    f"{system}-{tasks}": {"system": system, "tasks": tasks, "embedding_size": 12, "units": 10}
+    for system, choices in BASELINES.items()
+    for tasks in choices
+}
+# the joint models hold the computations of the others of their system, and XLA takes its time
+COMPILED = {
+    name: options
+    for name, options in MODELS.items()
+    if options.get("tasks", "joint") == "joint" or len(BASELINES.get(options.get("system"), "12")) == 1
+}
 every_model = pytest.mark.parametrize("options", MODELS.values(), ids=MODELS)
 SENTENCES = [(11, [(1, 3, 3, 5), (1, 3, 7, 8)]), (7, []), (14, [(2, 6, 9, 12)])]
 
@@ -46,9 +65,7 @@ def test_traced_equals_eager(make_model, batch, options):
     assert_close(tf.function(outputs)(model, batch), outputs(model, batch), atol=1e-4)
 
 
-@pytest.mark.parametrize(  # the joint models hold the computations of the others, and XLA takes its time
-    "options", [options for name, options in MODELS.items() if "joint" in name], ids=lambda o: o["rc_mask"]
-)
+@pytest.mark.parametrize("options", COMPILED.values(), ids=COMPILED)
 def test_compiled_equals_eager(make_model, batch, options):
     model = make_model(num_task_blocks=3, **options)
     assert_close(tf.function(outputs, jit_compile=True)(model, batch), outputs(model, batch), atol=1e-4)

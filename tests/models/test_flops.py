@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 from strtf.config import Experiment, ModelOptions, RcMask, from_values
-from strtf.extraction.flops import pair_flops, tag_flops
 from strtf.models.build import build_model
+from strtf.models.flops import pair_flops, tag_flops
 
 LENGTH, SIZES = 14, [7, 7, 7]  # pairs of one size: no padding
 PAIRS = [(1, 4, 5, 8), (2, 5, 7, 10), (1, 3, 8, 12)]

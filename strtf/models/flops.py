@@ -1,4 +1,4 @@
-"""Floating-point operations of a model, by formula.
+"""Floating-point operations of models, by formula.
 
 Counted are the products of matrices, those of attention among them: [m, k] times [k, n] is 2·m·k·n. Layer norms,
 softmaxes, GELU, the CRF and copies are left out. With D the hidden width and I that of the feed-forward layer, a row
@@ -12,6 +12,21 @@ import numpy as np
 
 from strtf.config import ModelOptions, RcCompute, RcFeatures, RcMask
 from strtf.layers.str_encoder import EncoderConfig
+
+
+def dense_flops(rows, k: int, n: int) -> float:
+    """A dense layer from width k to n over so many rows (counts are summed); a convolution has k = kernel · width."""
+    return 2.0 * float(np.sum(rows)) * k * n
+
+
+def bi_lstm_flops(lengths, width: int, units: int) -> float:
+    """Both directions over sentences of these lengths: four gates from inputs of that width and from the state."""
+    return 2.0 * dense_flops(lengths, width + units, 4 * units)
+
+
+def bi_lstm_product(units: int) -> tuple[int, int, int]:
+    """(m, k, n) of a step of the recurrence, which cannot wait for other tokens: one row a sentence of a batch."""
+    return 32, units, 4 * units
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +67,11 @@ class BlockFlops:
 
 def block_flops(config: EncoderConfig) -> BlockFlops:
     return BlockFlops(config.hidden_size, config.intermediate_size, config.num_heads)
+
+
+def encoder_product(config: EncoderConfig) -> tuple[int, int, int]:
+    """(m, k, n) of the feed-forward layer's product over the rows of a typical batch."""
+    return 1024, config.hidden_size, config.intermediate_size
 
 
 def tag_flops(config: EncoderConfig, lengths, num_tags: int) -> float:
