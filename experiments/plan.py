@@ -160,4 +160,3 @@ def _directory(row: Row, runs: pathlib.Path) -> pathlib.Path:
     folder = runs / row.corpus
     existing = sorted(folder.glob(f"*-{digest}-seed{seed}"))
     return existing[0] if existing else folder / f"{pathlib.Path(row.name).name}-{digest}-seed{seed}"
-

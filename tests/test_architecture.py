@@ -9,7 +9,18 @@ import pytest
 PACKAGE = pathlib.Path(__file__).resolve().parents[1] / "strtf"
 # A room may import from rooms of a lower rank, and from itself.
 FOUNDATION = ("errors", "config", "schema", "run_dir", "progress", "device")
-ROOMS = ("text", "data", "layers", "pretrained", "models", "extraction", "evaluation", "reporting", "training", "serving")
+ROOMS = (
+    "text",
+    "data",
+    "layers",
+    "pretrained",
+    "models",
+    "extraction",
+    "evaluation",
+    "reporting",
+    "training",
+    "serving",
+)
 FRAME = ("quiet", "flags")  # around every entry
 RANK = {name: rank for rank, name in enumerate((*FOUNDATION, *ROOMS, *FRAME))}
 TENSORFLOW_ROOMS = ("training", "serving")

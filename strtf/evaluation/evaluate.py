@@ -17,19 +17,11 @@ import pandas as pd
 
 from strtf.data.overlaps import resolve_overlaps
 from strtf.evaluation.rules import NearestRule, TypePairRule
-from strtf.evaluation.scores import COUNTS, compare, compare_by, compare_each, macro_f1
+from strtf.evaluation.scores import COUNTS, ROWS, compare, compare_by, compare_each, macro_f1
 from strtf.extraction.extractor import Extractor
 from strtf.models.base import Task
 from strtf.schema import Entity, Relation, Sentence, directed, text_order
 
-ROWS = {
-    "ner": "NER",
-    "rc_predicted": "RC, predicted entities",
-    "rc_boundaries": "RC, boundaries only",
-    "rc_gold": "RC, gold entities",
-    "type_pair_rule": "type-pair rule, gold entities",
-    "nearest_rule": "nearest rule, gold entities",
-}
 PER_SENTENCE = ("ner", "rc_predicted", "rc_gold")  # what `bootstrap.py` resamples
 
 

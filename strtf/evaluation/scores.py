@@ -4,6 +4,14 @@ import collections
 import dataclasses
 from collections.abc import Callable, Iterable
 
+ROWS = {
+    "ner": "NER",
+    "rc_predicted": "RC, predicted entities",
+    "rc_boundaries": "RC, boundaries only",
+    "rc_gold": "RC, gold entities",
+    "type_pair_rule": "type-pair rule, gold entities",
+    "nearest_rule": "nearest rule, gold entities",
+}
 COUNTS = ("gold", "predicted", "correct")
 
 

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 import pandas as pd
 
 from strtf.evaluation.bootstrap import p_value
-from strtf.evaluation.evaluate import ROWS
-from strtf.reporting.paper import KEPT, RC_GOLD, RC_PREDICTED, PaperRow, PaperTable
+from strtf.evaluation.scores import ROWS
+from strtf.reporting.paper import RC_GOLD, RC_PREDICTED, PaperRow, PaperTable
 from strtf.reporting.results import Records, sentence_counts
 
 METRICS = ("precision", "recall", "f1")
 RULES = ("type_pair_rule", "nearest_rule")
-MISSING = "—"
+SHORT = {"ner": "NER", "rc_predicted": "RC", "rc_gold": "RC gold"}  # heads of columns
+MISSING, NOT_YET = "—", "not yet"
 
 
 def measurements(table: PaperTable, records: Records) -> pd.DataFrame:
@@ -80,37 +81,33 @@ def _ours_against_second(table: PaperTable, score: str, records: Records) -> tup
     others = [name for name in ranking if name != ours]
     if ours not in means or not others:
         return None
-    counts = [sentence_counts(records[table.folder, name], score) for name in (ours, others[0])]
-    return None if None in [type(c) if c is not None else None for c in counts] else (ours, p_value(*counts))
+    mine, theirs = (sentence_counts(records[table.folder, name], score) for name in (ours, others[0]))
+    return None if mine is None or theirs is None else (ours, p_value(mine, theirs))
 
 
 def layout(table: PaperTable, frame: pd.DataFrame) -> pd.DataFrame:
     """A table to read: a line a row, cells of text."""
-    lines = []
-    for label, of_row in frame.groupby("label", sort=False):
-        line = {"": label}
-        for score, values in of_row.groupby("score", sort=False):
-            prefix = f"{ROWS[score]}: " if len(table.scores) > 1 else ""
-            values = values.set_index("metric")
-            line[f"{prefix}paper P / R / F1"] = " / ".join(_number(values.loc[m, "paper"]) for m in METRICS)
-            for metric, name in zip(METRICS, ("P", "R", "F1"), strict=True):
-                line[f"{prefix}{name}"] = _mean(values.loc[metric, "mean"], values.loc[metric, "sd"])
-            line[f"{prefix}p"] = _p(values.loc["f1", "p_value"])
-        line["seeds"] = MISSING if of_row["row"].iloc[0] in RULES else str(of_row["seeds"].max())
-        lines.append(line)
-    return pd.DataFrame(lines).fillna(MISSING)
+    return pd.DataFrame([_cells(table, of_row) for _, of_row in frame.groupby("row", sort=False)]).fillna(MISSING)
 
 
-def _number(value: float) -> str:
-    return MISSING if pd.isna(value) else f"{value:.2f}"
+def _cells(table: PaperTable, of_row: pd.DataFrame) -> dict[str, str]:
+    cells = {"": of_row["label"].iloc[0]}
+    for score, values in of_row.groupby("score", sort=False):
+        prefix, values = (f"{SHORT[score]} " if len(table.scores) > 1 else ""), values.set_index("metric")
+        paper = values.loc[list(METRICS), "paper"]
+        cells[f"{prefix}paper"] = MISSING if paper.isna().all() else " / ".join(map("{:.2f}".format, paper))
+        for metric, name in zip(METRICS, ("P", "R", "F1"), strict=True):
+            cells[prefix + name] = _mean(values.loc[metric, "mean"], values.loc[metric, "sd"])
+        cells[f"{prefix}p"] = _p(values.loc["f1", "p_value"])
+    seeds = of_row["seeds"].max()
+    return cells | {"seeds": MISSING if of_row["row"].iloc[0] in RULES else str(seeds) if seeds else NOT_YET}
 
 
 def _mean(mean: float, sd: float) -> str:
-    return _number(mean) if pd.isna(sd) else f"{mean:.2f} ± {sd:.2f}"
+    if pd.isna(mean):
+        return MISSING
+    return f"{mean:.2f}" if pd.isna(sd) else f"{mean:.2f} ± {sd:.2f}"
 
 
 def _p(value: float) -> str:
     return MISSING if pd.isna(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-KEPT_NOTE = KEPT

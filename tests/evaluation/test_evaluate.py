@@ -10,8 +10,9 @@ from seqeval.scheme import IOBES
 from strtf.config import Experiment, OverlapPolicy
 from strtf.data.features import Featurizer
 from strtf.errors import DataError
-from strtf.evaluation.evaluate import ROWS, evaluate, score_table
+from strtf.evaluation.evaluate import evaluate, score_table
 from strtf.evaluation.rules import NearestRule, TypePairRule
+from strtf.evaluation.scores import ROWS
 from strtf.extraction.extractor import Extraction, Related
 from strtf.models.base import Task
 from strtf.schema import Entity, Relation, Schema, Sentence
