@@ -10,11 +10,11 @@ import json
 import pathlib
 from collections.abc import Iterable, Sequence
 
-from experiments.record import portable_experiment, write_record
+from experiments.record import portable_experiment, recorded_experiment, write_record
 from strtf.config import Experiment
 from strtf.errors import StrtfError
 from strtf.flags import parse_experiment
-from strtf.run_dir import read_json
+from strtf.run_dir import read_as, read_json
 
 EXPERIMENTS = pathlib.Path("experiments")
 CORPORA = EXPERIMENTS / "corpora"
@@ -42,7 +42,7 @@ class Row:
     @property
     def key(self) -> str:
         """The same for rows that train the same: all options that change what is computed."""
-        return json.dumps(portable_experiment(self.experiment, operational=False), sort_keys=True)
+        return experiment_key(self.experiment)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +63,10 @@ class Job:
     @property
     def run_dir(self) -> pathlib.Path:
         return self.directory / "run"
+
+
+def experiment_key(experiment: Experiment) -> str:
+    return json.dumps(portable_experiment(experiment, operational=False), sort_keys=True)
 
 
 def flag_files(paths: Iterable[str]) -> list[pathlib.Path]:
@@ -134,17 +138,16 @@ def _records(results: pathlib.Path) -> dict[str, dict]:
     """Earlier results by the key of their experiment."""
     found = {}
     for path in sorted(results.rglob("*.json")):
+        experiment = read_as(path, recorded_experiment)
         record = read_json(path)
-        if "per_sentence" in record:  # of an earlier program: too little for the tables
-            experiment = Experiment.from_json(record["experiment"])
-            found[json.dumps(portable_experiment(experiment, operational=False), sort_keys=True)] = record
+        if "per_sentence" in record:  # results of an earlier program have too little for the tables
+            found[experiment_key(experiment)] = record
     return found
 
 
 def _check_same(row: Row) -> None:
-    recorded = Experiment.from_json(read_json(row.result).get("experiment", {}))
     mine = Experiment.from_json(portable_experiment(row.experiment))
-    differences = recorded.differences(mine)
+    differences = read_as(row.result, recorded_experiment).differences(mine)
     if differences:
         raise StrtfError(
             f"{row.result} must be a result of the row's options. Received (result against flags): "

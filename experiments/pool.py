@@ -139,7 +139,7 @@ def _show(bar, futures: dict) -> None:
     count = sum(_epochs(job) if future.done() else _done(job) for future, job in futures.items())
     bar.update(count - bar.n)
     running = [job.directory.name for future, job in futures.items() if future.running()]
-    bar.set_postfix_str(" ".join(running))
+    bar.set_postfix_str(" ".join(running), refresh=sys.stderr.isatty())  # a log gets a line now and then
 
 
 def _as_completed(futures: dict, idle) -> Iterator[concurrent.futures.Future]:

@@ -61,6 +61,10 @@ def portable_experiment(experiment: Experiment, operational: bool = True) -> dic
     }
 
 
+def recorded_experiment(record: dict) -> Experiment:
+    return Experiment.from_json(record["experiment"])
+
+
 def portable_argument(argument: str) -> str:
     name, separator, value = argument.partition("=")
     return f"{name}={portable(value)}" if separator and name[2:] in (*PATHS, "flagfile") else argument

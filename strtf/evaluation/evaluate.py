@@ -31,8 +31,8 @@ def evaluate(extractor: Extractor, sentences: Sequence[Sentence],
 
     Returns:
         {row of ROWS: {precision, recall, f1, gold, predicted, correct}, "per_type": {row: {type: the same}},
-        "macro_f1": {row: f1}, "per_sentence": {row of PER_SENTENCE: {"gold", "predicted", "correct": a list, in the order
-        of the sentences}}, "not_representable": {cause: count}}, rows as far as the model has the tasks.
+        "macro_f1": {row: f1}, "per_sentence": {row of PER_SENTENCE: {gold, predicted, correct: a list, in the order of
+        the sentences}}, "not_representable": {cause: count}}, rows as far as the model has the tasks.
     """
     comparisons, (_, lost) = {}, extractor.featurizer.corpus(sentences)
     gold_relations = [relation_tuples(s.entities, s.relations) for s in sentences]

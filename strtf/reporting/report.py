@@ -9,17 +9,18 @@ from strtf.data.load import split_paths
 from strtf.errors import StrtfError
 from strtf.reporting.figure import draw
 from strtf.reporting.paper import TABLE_5, TABLES
-from strtf.reporting.render import render
+from strtf.reporting.render import paragraph, render
 from strtf.reporting.results import Records, read_results
 from strtf.reporting.statistics import corpus_statistics, load_splits
 from strtf.reporting.tables import layout, measurements
 from strtf.run_dir import check_writable, replacing
 
 NOTE = (
-    "Percent, strict, micro-averaged, test split, mean ± standard deviation over the seeds. p: paired bootstrap over the "
-    "test sentences, two-sided, our model's F1 against the best of the others. The paper's corpus is another one."
+    "In percent, strict, micro-averaged, on the test split: mean ± standard deviation over the seeds. RC is scored "
+    "with predicted entities, RC gold with the correct ones. p: our model's F1 against the best of the others (table V: "
+    "the best row's against the second best), paired bootstrap over the test sentences, two-sided. The paper's numbers "
+    "are of another corpus."
 )
-BEST_NOTE = NOTE.replace("our model's F1 against the best of the others", "the best row's F1 against the second best")
 
 
 def report(runs: str | None, data: DataOptions, style: str, figure: str | None) -> str:
@@ -64,15 +65,13 @@ def _frames(records: Records) -> list[pd.DataFrame]:
 
 def _corpus(corpus: str, tables: list[pd.DataFrame], style: str) -> str:
     """Tables II to VI of one corpus; a table that nothing was trained for is only named."""
-    parts, empty = [], []
-    for table, frame in zip(TABLES, tables, strict=True):
-        if frame["seeds"].any():
-            note = NOTE if table.ours else BEST_NOTE
-            parts.append(render(f"{table.title}, {corpus}", layout(table, frame), style, note))
-        else:
-            empty.append(table.folder)
-    comment = f"No results of {corpus} yet: {', '.join(empty)}\n"
-    return "\n".join([*parts, *([f"% {comment}" if style == "latex" else comment] if empty else [])])
+    known = [(table, frame) for table, frame in zip(TABLES, tables, strict=True) if frame["seeds"].any()]
+    parts = [render(f"{table.title}, {corpus}", layout(table, frame), style) for table, frame in known]
+    if known:
+        parts.append(paragraph(NOTE, style))
+    if empty := [table.folder for table in TABLES if table not in [table for table, _ in known]]:
+        parts.append(paragraph(f"No results of {corpus} yet: {', '.join(empty)}.", style))
+    return "\n".join(parts)
 
 
 def _statistics(data: DataOptions, style: str) -> str:

@@ -104,7 +104,7 @@ def test_under_the_null_hypothesis_small_values_are_rare():
     assert 0.35 <= np.mean(values) <= 0.65
 
 
-@pytest.mark.parametrize("theirs", [OURS[:, :2], OURS + [1, 0, 0]])
+@pytest.mark.parametrize("theirs", [OURS[:, :2], np.add(OURS, [1, 0, 0])])
 def test_other_sentences_are_an_error(theirs):
     with pytest.raises(StrtfError, match="the same sentences"):
         bootstrap.p_value(OURS, theirs)
