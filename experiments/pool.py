@@ -117,7 +117,7 @@ def _alone(log: IO) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _stopwatch(job: Job) -> Iterator[None]:
-    """Adds what the block takes to the job's wall time, also where it fails."""
+    """Adds what the block takes to the job's wall time, also where it fails; a killed runner's share is lost."""
     path, started = job.directory / "wall.json", time.perf_counter()
     before = read_json(path) if path.exists() else 0.0
     try:

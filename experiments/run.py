@@ -9,6 +9,7 @@ Output and weights are in RUNS/CORPUS/…; scores go to RESULTS/CORPUS/TABLE/ROW
 """
 
 import pathlib
+import signal
 import statistics
 import sys
 
@@ -103,4 +104,5 @@ def _mean(values: list[float]) -> str:
 
 if __name__ == "__main__":
     define_flags(flags.FLAGS)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the trainings end too
     run(lambda: sys.exit(run_rows(flags.FLAGS)), backend=False)

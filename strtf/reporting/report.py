@@ -17,9 +17,9 @@ from strtf.run_dir import check_writable, replacing
 
 NOTE = (
     "In percent, strict, micro-averaged, on the test split: mean ± standard deviation over the seeds. RC is scored "
-    "with predicted entities, RC gold with the correct ones. p: our model's F1 against the best of the others (table V: "
-    "the best row's against the second best), paired bootstrap over the test sentences, two-sided. The paper's numbers "
-    "are of another corpus."
+    "with predicted entities, RC gold with the correct ones. p: our model's F1 against the best of the others (in "
+    "table V the best row's against the second best), paired bootstrap over the test sentences, two-sided. The "
+    "paper's numbers are of another corpus."
 )
 
 
