@@ -10,47 +10,54 @@ import numpy as np
 from keras import ops
 
 
-def span_max_tables(rows, longest: int):
-    """Maxima over stretches of rows.
+class SpanMax:
+    """Max-pooling over spans; without weights.
 
     Args:
-        rows: [B, T, D].
-        longest: no span has more tokens.
-
-    Returns:
-        [B·T, K·D], K = 1 + floor(log2(longest)): in the columns k·D … of token t, the maxima over rows t … t + 2^k - 1
-        (as far as there are so many).
-    """
-    width, tables = rows.shape[-1], [rows]
-    for k in range(longest.bit_length() - 1):
-        shift = 2**k
-        shifted = ops.pad(tables[-1], ((0, 0), (0, shift), (0, 0)), constant_values=_lowest(rows))[:, shift:]
-        tables.append(ops.maximum(tables[-1], shifted))
-    return ops.reshape(ops.concatenate(tables, axis=-1), (-1, len(tables) * width))
-
-
-def span_max(tables, width: int, length, sentence, start, end):
-    """Maxima over spans.
-
-    Args:
-        tables: from `span_max_tables`.
         width: D.
-        length: T.
-        sentence, start, end: [P] int32; tokens start … end - 1 of a sentence.
-
-    Returns:
-        [P, D]; 0 for an empty span.
+        longest: no span has more tokens.
     """
-    size = end - start  # [P]
-    number = tables.shape[-1] // width
-    # floor(log2(size)) by comparison: logarithms round
-    k = ops.sum(ops.cast(size[:, None] >= 2 ** np.arange(1, number, dtype=np.int32)[None], "int32"), axis=1)
-    stretch = ops.take(2 ** np.arange(number, dtype=np.int32), k)  # [P]
-    by_stretch = ops.reshape(tables, (-1, width))  # [B·T·K, D]
-    first = (sentence * length + ops.where(size > 0, start, 0)) * number + k
-    last = (sentence * length + ops.where(size > 0, end - stretch, 0)) * number + k
-    found = ops.maximum(ops.take(by_stretch, first, axis=0), ops.take(by_stretch, last, axis=0))  # [P, D]
-    return ops.where((size > 0)[:, None], found, ops.zeros_like(found))
+
+    def __init__(self, width: int, longest: int):
+        self.width = width
+        self.stretches = 2 ** np.arange(longest.bit_length(), dtype=np.int32)  # [K] = 1, 2, 4, …
+
+    def tables(self, rows):
+        """Maxima over stretches of rows.
+
+        Args:
+            rows: [B, T, D].
+
+        Returns:
+            [B·T·K, D]: for token t and each k, the maxima over rows t … t + 2^k - 1, as far as there are so many.
+        """
+        tables, lowest = [rows], _lowest(rows)
+        for shift in self.stretches[:-1].tolist():
+            shifted = ops.pad(tables[-1], ((0, 0), (0, shift), (0, 0)), constant_values=lowest)[:, shift:]
+            tables.append(ops.maximum(tables[-1], shifted))
+        return ops.reshape(ops.stack(tables, axis=2), (-1, self.width))
+
+    def pool(self, tables, length, sentence, start, end):
+        """Maxima over spans.
+
+        Args:
+            tables: from `tables`.
+            length: T.
+            sentence, start, end: [P] int32; tokens start … end - 1 of a sentence.
+
+        Returns:
+            [P, D]; 0 for an empty span.
+        """
+        size, number = end - start, len(self.stretches)  # [P]
+        # floor(log2(size)) by comparison: logarithms round
+        k = ops.sum(ops.cast(size[:, None] >= self.stretches[1:][None], "int32"), axis=1)  # [P]
+        filled, stretch = size > 0, ops.take(self.stretches, k)
+        first, last = (
+            ops.take(tables, (sentence * length + ops.where(filled, place, 0)) * number + k, axis=0)  # [P, D]
+            for place in (start, end - stretch)
+        )
+        found = ops.maximum(first, last)
+        return ops.where(filled[:, None], found, ops.zeros_like(found))
 
 
 def _lowest(rows):

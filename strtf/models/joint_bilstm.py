@@ -13,7 +13,7 @@ from keras import ops
 
 from strtf.config import ModelOptions
 from strtf.layers.bi_lstm_encoder import BiLstmEncoder
-from strtf.layers.span_max import span_max, span_max_tables
+from strtf.layers.span_max import SpanMax
 from strtf.layers.str_encoder import EncoderConfig
 from strtf.layers.tag_decoder import TagDecoder
 from strtf.models.base import TASKS_OF, Task
@@ -42,7 +42,7 @@ class JointBilstm(CrfTagging):
         # ---------------------------------------------------------------- layers
         policy, units = self.dtype_policy, options.units
         wide = "float64" if policy.compute_dtype == "float64" else "float32"
-        self.sizes, self.longest = (options.embedding_size, units), options.max_tokens
+        self.sizes = options.embedding_size, units
         self.encoder = BiLstmEncoder(config.vocabulary_size, *self.sizes, options.dropout, dtype=policy, name="encoder")
         self.encoder.build((None, None))
         self.encoder.built = True
@@ -55,6 +55,7 @@ class JointBilstm(CrfTagging):
             self.convolution = keras.layers.Conv1D(
                 units, WINDOW, padding="same", activation="tanh", dtype=policy, name="convolution"
             )
+            self.span_max = SpanMax(units, options.max_tokens)
             self.pair_dropout = keras.layers.Dropout(options.dropout, dtype=policy, name="pair_dropout")
             self.relation_dense = keras.layers.Dense(num_classes, dtype=wide, name="relation_dense")
             self.convolution.build((None, None, 2 * units))
@@ -68,14 +69,14 @@ class JointBilstm(CrfTagging):
         if Task.NER in self.tasks:
             states["output"] = self.decoder(encoded, mask)  # [B, T, units]
         if Task.RC in self.tasks:
-            states["maxima"] = span_max_tables(self.convolution(encoded), self.longest)  # [B·T, K·units]
+            states["maxima"] = self.span_max.tables(self.convolution(encoded))  # [B·T·K, units]
         return states
 
     def classify_pairs(self, batch, states, training=False):
         self.require(Task.RC)
         spans, length = batch["pair_spans"], ops.shape(states["mask"])[1]
         end = ops.maximum(spans[:, 1], spans[:, 3])
-        pooled = span_max(states["maxima"], self.sizes[1], length, batch["pair_sentence"], spans[:, 0], end)
+        pooled = self.span_max.pool(states["maxima"], length, batch["pair_sentence"], spans[:, 0], end)
         return self.relation_dense(self.pair_dropout(pooled, training=training))  # [P, units] -> [P, S]
 
     def pair_variables(self):

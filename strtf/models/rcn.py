@@ -59,7 +59,8 @@ class Rcn(ExtractionModel):
 
     def classify_pairs(self, batch, states, training=False):
         self.require(Task.RC)
-        pieces = piece_states(states["states"], states["lengths"], batch["pair_sentence"], batch["pair_spans"])
+        places = piece_places(batch["pair_spans"], ops.take(states["lengths"], batch["pair_sentence"]))  # 2 × [P, 5]
+        pieces = piece_states(states["states"], self.sizes[1], batch["pair_sentence"], *places)  # [P, 5, 2·units]
         primary = self.primary_dense(self.piece_dropout(pieces, training=training))  # [P, 5, 8·8]
         primary = squash(ops.reshape(primary, (-1, PIECES * CAPSULES, PRIMARY_SIZE)))  # [P, 40, 8]
         return self.class_capsules(primary)  # [P, S]
@@ -92,24 +93,28 @@ class Rcn(ExtractionModel):
         return bi_lstm_product(self.sizes[1])
 
 
-def piece_states(states, lengths, sentence, spans):
-    """The pieces of each pair's sentence: forward state at the last token, backward state at the first.
+def piece_places(spans, lengths):
+    """First token of each piece and the one after its last: spans [P, 4], lengths [P] -> twice [P, 5]."""
+    start_1, end_1, start_2, end_2 = (spans[:, i] for i in range(4))
+    start_2 = ops.maximum(start_2, end_1)  # shared tokens belong to e1
+    end_2 = ops.maximum(end_2, start_2)
+    edges = ops.stack([ops.zeros_like(start_1), start_1, end_1, start_2, end_2, lengths], axis=1)  # [P, 6]
+    return edges[:, :-1], edges[:, 1:]
+
+
+def piece_states(states, units, sentence, first, after):
+    """Forward state at each piece's last token, backward state at its first.
 
     Args:
-        states: [B, T, 2·units]; lengths: [B].
-        sentence: [P]; spans: [P, 4].
+        states: [B, T, 2·units].
+        sentence: [P]; first, after: [P, 5].
 
     Returns:
         [P, 5, 2·units]; 0 for an empty piece.
     """
-    length, units = ops.shape(states)[1], states.shape[-1] // 2
-    start_1, end_1, start_2, end_2 = (spans[:, i] for i in range(4))
-    start_2 = ops.maximum(start_2, end_1)  # shared tokens belong to e1
-    end_2 = ops.maximum(end_2, start_2)
-    edges = [ops.zeros_like(start_1), start_1, end_1, start_2, end_2, ops.take(lengths, sentence)]
-    first, after = ops.stack(edges[:-1], axis=1), ops.stack(edges[1:], axis=1)  # [P, 5]
     filled = after > first  # [P, 5]
-    rows, origin = ops.reshape(states, (-1, 2 * units)), (sentence * length)[:, None]
+    origin = (sentence * ops.shape(states)[1])[:, None]  # [P, 1]
+    rows = ops.reshape(states, (-1, 2 * units))  # [B·T, 2·units]
     forward = ops.take(rows[:, :units], origin + ops.where(filled, after - 1, 0), axis=0)  # [P, 5, units]
     backward = ops.take(rows[:, units:], origin + ops.where(filled, first, 0), axis=0)
     pieces = ops.concatenate([forward, backward], axis=-1)

@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 from strtf.config import ModelOptions
-from strtf.layers.span_max import span_max, span_max_tables
+from strtf.layers.span_max import SpanMax
 from strtf.layers.str_encoder import EncoderConfig, StrEncoder
 from strtf.models.base import TASKS_OF, Task
 from strtf.models.crf_tagging import CrfTagging
@@ -37,7 +37,7 @@ class Spert(CrfTagging):
                  dtype="float32", **kwargs):  # fmt: skip
         super().__init__(TASKS_OF[options.tasks], dtype=dtype, **kwargs)
         # ---------------------------------------------------------------- layers
-        policy, self.longest = self.dtype_policy, options.max_tokens
+        policy = self.dtype_policy
         wide = "float64" if policy.compute_dtype == "float64" else "float32"
         self.encoder = StrEncoder(config, 0, options.dropout, dtype=policy, name="encoder")
         self.encoder.build((None, None))
@@ -46,6 +46,7 @@ class Spert(CrfTagging):
             self.add_tagging(config.hidden_size, scheme, options)
         if Task.RC in self.tasks:
             self.width_embedding = keras.layers.Embedding(WIDEST + 1, WIDTH_SIZE, dtype=policy, name="width_embedding")
+            self.span_max = SpanMax(config.hidden_size, options.max_tokens)
             self.pair_dropout = keras.layers.Dropout(options.dropout, dtype=policy, name="pair_dropout")
             self.relation_dense = keras.layers.Dense(num_classes, dtype=wide, name="relation_dense")
             self.width_embedding.build((None,))
@@ -60,7 +61,7 @@ class Spert(CrfTagging):
     def encode(self, batch, training=False):
         states = self.encoder(batch["token_ids"], batch["lengths"], training=training)
         if Task.RC in self.tasks:
-            states["maxima"] = span_max_tables(states["output"], self.longest)  # [B·T, K·D]
+            states["maxima"] = self.span_max.tables(states["output"])  # [B·T·K, D]
         return states
 
     def classify_pairs(self, batch, states, training=False):
@@ -70,9 +71,9 @@ class Spert(CrfTagging):
 
     def pair_features(self, sentence, spans, states):
         """Maxima of e1, of what is between, and of e2, and both widths: [P], [P, 4] -> [P, 3D + 50]."""
-        width, length = self.encoder.config.hidden_size, ops.shape(states["key_mask"])[2]
+        length = ops.shape(states["key_mask"])[2]
         places = ((spans[:, 0], spans[:, 1]), (spans[:, 1], spans[:, 2]), (spans[:, 2], spans[:, 3]))
-        maxima = [span_max(states["maxima"], width, length, sentence, *place) for place in places]
+        maxima = [self.span_max.pool(states["maxima"], length, sentence, *place) for place in places]
         widths = ops.clip(ops.stack([spans[:, 1] - spans[:, 0], spans[:, 3] - spans[:, 2]]), 0, WIDEST)  # [2, P]
         first, second = ops.unstack(self.width_embedding(widths), 2)
         return ops.concatenate([*maxima, first, second], axis=-1)
