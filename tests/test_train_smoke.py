@@ -2,6 +2,7 @@
 
 import json
 
+import keras
 import pytest
 
 from strtf.config import DataOptions, Experiment, ModelOptions, TrainingOptions
@@ -61,7 +62,8 @@ def test_it_carries_over_to_sentences_of_the_same_kind(scores):
 
 def test_json_and_table_hold_every_row(scores):
     found = scores["test"]
-    assert found.keys() >= ROWS | {"per_type", "macro_f1", "not_representable", "split", "run_dir"}
+    assert found.keys() >= ROWS | {"per_type", "macro_f1", "per_sentence", "not_representable", "split", "run_dir"}
+    assert found["backend"] == keras.backend.backend() and found["device"]
     assert found["per_type"].keys() == ROWS
     assert found["per_type"]["ner"].keys() == {"Body Part", "Degree", "Location", "Quantifier"}
     assert found["table"].startswith("test split, 8 sentences")
