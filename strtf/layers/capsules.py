@@ -63,8 +63,9 @@ class ClassCapsules(keras.layers.Layer):
     def build(self, input_shape):
         _, number, width = input_shape
         # [I, E, S·G]; one product for each primary capsule
-        shape, deviation = (number, width, self.num_classes * self.size), (number * width) ** -0.5
-        initializer = keras.initializers.RandomNormal(stddev=deviation * self.num_classes)
+        shape = (number, width, self.num_classes * self.size)
+        # the first coupling is 1 / S each: with this deviation a class's capsule begins about as long as a primary one
+        initializer = keras.initializers.RandomNormal(stddev=self.num_classes * (number * width) ** -0.5)
         self.kernel = self.add_weight(name="kernel", shape=shape, initializer=initializer)
 
     def call(self, primary):

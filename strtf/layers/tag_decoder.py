@@ -5,7 +5,7 @@ from keras import ops
 
 
 class TagDecoder(keras.layers.Layer):
-    """Encoded tokens [B, T, D] and their mask [B, T] -> tag vectors [B, T, tag_size].
+    """Encoded tokens [B, T, D] and their mask [B, T] -> tag vectors [B, T, tag_size], 0 for padding.
 
     An LSTM from left to right whose gates read the encoded token h_t, the decoder's state s_{t-1} and the tag vector
     before it, T_{t-1}; then T_t = W s_t + b. Nothing is decided between steps, so training and extraction are the same
@@ -32,7 +32,8 @@ class TagDecoder(keras.layers.Layer):
         self.loop.built = True
 
     def call(self, encoded, mask):
-        return self.loop(self.gates(encoded), mask=mask)
+        tags = self.loop(self.gates(encoded), mask=mask)  # [B, T, tag_size]
+        return tags * ops.cast(mask, tags.dtype)[:, :, None]
 
     def get_config(self):
         return super().get_config() | {"units": self.units, "tag_size": self.tag_size}

@@ -77,7 +77,7 @@ class Cnn(ExtractionModel):
     # ----------------------------------------------------------------------- cost
     def pair_memory(self, options, training=False):
         _, units = self.sizes
-        return EvenMemory(options, 8 * units, (5 if training else 4) * units + 8 * DISTANCE_SIZE)
+        return EvenMemory(options, 8 * units, 3 * units + 8 * DISTANCE_SIZE)
 
     def sentence_flops(self, lengths):
         width, units = self.sizes

@@ -84,7 +84,7 @@ class JointBilstm(CrfTagging):
 
     # ----------------------------------------------------------------------- cost
     def pair_memory(self, options, training=False):
-        return EvenMemory(options, 6 * self.sizes[1])
+        return EvenMemory(options, (8 if training else 4) * self.sizes[1])
 
     def sentence_flops(self, lengths):
         width, units = self.sizes

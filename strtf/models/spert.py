@@ -87,7 +87,7 @@ class Spert(CrfTagging):
         return self.encoder
 
     def pair_memory(self, options, training=False):
-        return EvenMemory(options, (4 if training else 3) * self._features)
+        return EvenMemory(options, (6 if training else 3) * self._features)
 
     def sentence_flops(self, lengths):
         return tag_flops(self.encoder.config, lengths, self.num_tags)

@@ -49,6 +49,11 @@ def test_tag_vectors_are_the_recursion_by_hand(decoder, encoded):
         assert np.abs(expected - unrolled(decoder, encoded[row, :length], feeds_back=False)).max() > 1e-2
 
 
+def test_padding_is_zero(decoder, encoded):
+    mask = np.arange(7) < np.array(LENGTHS)[:, None]
+    assert not np.asarray(decoder(encoded, mask))[~mask].any()
+
+
 def test_only_what_came_before_is_read(decoder, encoded):
     mask, changed = np.ones((2, 7), bool), encoded.copy()
     changed[:, 4:] = 9.0
