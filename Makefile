@@ -5,11 +5,19 @@ BIN := $(VENV)/bin
 RUN := runs/quickstart
 SENTENCE := 左前降支近段管壁不规则，最狭窄处30-40％。回旋支未见明显狭窄。
 
-.PHONY: help install test lint quickstart clean
+DATA ?= angiography
+CORPUS = $(notdir $(patsubst %/,%,$(DATA)))
+SEEDS ?= 0,1,2
+JOBS ?= 1
+OPTIONS ?=
+RESULTS := experiments/results
+
+.PHONY: help install test lint quickstart tables clean
 
 help:
 	@echo "make quickstart  train on the embedded corpus, score the test split, extract from a sentence"
 	@echo "make test        run the tests"
+	@echo "make tables      train what the paper's tables need on DATA=$(DATA) with SEEDS=$(SEEDS), JOBS=$(JOBS) at once; print them"
 	@echo "make lint        check style"
 	@echo "make clean       remove .venv and the quickstart's run"
 
@@ -33,6 +41,12 @@ quickstart: install
 	$(BIN)/python -m strtf.evaluate --run_dir=$(RUN) --split=test --json=$(RUN)/test.json
 	@echo
 	@printf '%s\n' '$(SENTENCE)' | $(BIN)/python -m strtf.predict --run_dir=$(RUN) --format=triples
+
+# a run that fails leaves its row empty; the others are printed, and make fails in the end
+tables: install
+	$(BIN)/python -m experiments.run --corpus=$(CORPUS) --data_dir=$(DATA) --seeds=$(SEEDS) --jobs=$(JOBS) --results=$(RESULTS) $(OPTIONS); \
+	status=$$?; \
+	$(BIN)/python -m strtf.tables --data_dir=$(DATA) --runs=$(RESULTS)/$(CORPUS) && exit $$status
 
 clean:
 	rm -rf $(VENV) $(RUN)

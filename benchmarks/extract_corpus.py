@@ -13,8 +13,8 @@ from strtf.config import Experiment, PairFilter
 from strtf.data.batches import Batch
 from strtf.data.features import FILTERED, Example, Featurizer
 from strtf.extraction.compiled import compiled
-from strtf.extraction.flops import tag_flops
 from strtf.extraction.load import make_featurizer
+from strtf.models.flops import tag_flops
 
 ACHIEVED = 0.5  # share of the matrix product peak to expect, for the choice of a sample only
 MAX_GB = 2.0

@@ -14,8 +14,8 @@ from strtf.data.batches import exact_size, pad_sentences
 from strtf.data.features import Example, Featurizer
 from strtf.data.pairs import pair_sizes
 from strtf.extraction.compiled import compiled
-from strtf.extraction.flops import pair_flops, tag_flops
 from strtf.extraction.load import make_featurizer
+from strtf.models.flops import pair_flops, tag_flops
 from strtf.pretrained.load import open_pretrained
 from strtf.text.bieos import TagScheme
 

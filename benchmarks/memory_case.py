@@ -41,11 +41,11 @@ def training_step(case: dict):
     from strtf.training.optimizer import make_optimizer
     from strtf.training.tensorflow_step import TensorFlowStep
 
-    options, config = _experiment(case), ENCODERS[case["size"]]
+    options = _experiment(case)
     examples, _ = featurizer_of(options).corpus(_report(case))
-    model = random_model(config, options)
+    model = random_model(ENCODERS[case["size"]], options)
     step = TensorFlowStep(model, make_optimizer(options.training, 1000, model), options.training)
-    _, batch = next(iter(product_batches(options, config, examples)))
+    _, batch = next(iter(product_batches(options, model, examples)))
     _, unchunked = next(iter(TrainingBatches(examples, options.training).epoch(0)))
     return lambda: step(batch), int((unchunked["pair_weights"] > 0).sum())
 

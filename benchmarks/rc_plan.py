@@ -6,8 +6,8 @@ import math
 import numpy as np
 
 from strtf.config import ModelOptions, RcCompute, RcMask
-from strtf.extraction.flops import pair_flops
 from strtf.layers.str_encoder import EncoderConfig
+from strtf.models.flops import pair_flops
 
 ACHIEVED = 0.5  # share of the matrix product peak to expect, for estimates of time only
 FEWEST_PAIRS = 2

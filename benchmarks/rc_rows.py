@@ -18,8 +18,8 @@ from strtf.config import ModelOptions, RcCompute, RcMask
 from strtf.data.pairs import pair_sizes
 from strtf.errors import StrtfError
 from strtf.extraction.compiled import compiled
-from strtf.extraction.flops import pair_flops
 from strtf.layers.relation_pass import RelationPass
+from strtf.models.flops import pair_flops
 
 SIDES = {"dense": RcCompute.DENSE, "exact": RcCompute.EXACT_ROWS}
 

@@ -8,7 +8,7 @@ from benchmarks.harness import Effort, interleaved
 from strtf.config import Experiment, TrainingOptions
 from strtf.data.batches import Batch, TrainingBatches
 from strtf.data.features import Example
-from strtf.layers.str_encoder import EncoderConfig
+from strtf.models.base import ExtractionModel
 from strtf.training.optimizer import make_optimizer
 from strtf.training.tensorflow_step import TensorFlowStep
 from strtf.training.train import batch_shapes
@@ -20,7 +20,7 @@ def train_row(experiment: Experiment, steps: int, authors_batch_size: int, max_g
     options = experiment.training
     corpus, model, _ = open_corpus(experiment, "train", steps * options.batch_size, options.seed)
     authors = AuthorsFormulation(model, experiment.model.rc_mask)
-    ours_batches = [batch for _, batch in product_batches(experiment, model.encoder.config, corpus.examples)]
+    ours_batches = [batch for _, batch in product_batches(experiment, model, corpus.examples)]
     # the same sentences and, because they are drawn by seed, epoch and sentence, the same kept negatives
     examples = [examples_of(batch) for _, batch in TrainingBatches(corpus.examples, options).epoch(0)]
     authors_batches = [
@@ -55,9 +55,9 @@ def train_row(experiment: Experiment, steps: int, authors_batch_size: int, max_g
     }
 
 
-def product_batches(experiment: Experiment, config: EncoderConfig, examples: Sequence[Example]):
+def product_batches(experiment: Experiment, model: ExtractionModel, examples: Sequence[Example]):
     """(ids, batch) of the first epoch, with padding and chunks of pairs as `training/train.py` has them."""
-    return TrainingBatches(examples, experiment.training, batch_shapes(experiment, config, examples)).epoch(0)
+    return TrainingBatches(examples, experiment.training, batch_shapes(experiment, model, examples)).epoch(0)
 
 
 def _steps(model, batches: Sequence[Batch], options: TrainingOptions):

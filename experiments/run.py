@@ -1,21 +1,25 @@
-"""Trains and scores flag files over seeds; skips what is done, goes on where it was stopped.
+"""Trains and scores rows of tables over seeds; skips what is done, goes on where it was stopped.
 
-    python -m experiments.run --flagfiles=experiments/diakg_flat.flags --data_dir=DIR/diakg_flat --seeds=0,1
+    python -m experiments.run --corpus=angiography --seeds=0,1,2                      # all rows of all tables
+    python -m experiments.run --rows=experiments/table_3_rc --corpus=diakg_flat --data_dir=DIR/diakg_flat --jobs=4
 
-Each (flag file, seed) is `python -m strtf.train --resume` and `python -m strtf.evaluate --split=test` in processes of
-their own. The scores of each seed are written to RESULTS/NAME-seedN.json as soon as they are known; a table of means
-over the seeds is printed at the end.
+Each (row, seed) is `python -m strtf.train --resume` and `python -m strtf.evaluate --split=test` in processes of their
+own, with the environment of this one (KERAS_BACKEND=jax, say). Rows whose options come to the same are trained once.
+Output and weights are in RUNS/CORPUS/…; scores go to RESULTS/CORPUS/TABLE/ROW-seedN.json as soon as they are known.
 """
 
-import json
 import pathlib
+import signal
 import statistics
-import subprocess
 import sys
 
-from absl import app, flags
+from absl import flags
 
-from strtf.run_dir import read_json, write_json
+from experiments.plan import Row, corpus_file, flag_files, make_plan, make_row
+from experiments.pool import Pool
+from strtf.errors import StrtfError
+from strtf.flags import run
+from strtf.run_dir import read_json
 
 COLUMNS = {
     "ner": "NER",
@@ -28,65 +32,66 @@ COLUMNS = {
 
 def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_list(
-        "flagfiles", None, "Flag files of `python -m strtf.train`, one a row.", required=True, flag_values=values
-    )
-    flags.DEFINE_list("seeds", ["0", "1"], "Seeds.", flag_values=values)
-    flags.DEFINE_string("data_dir", "", "Corpus of all rows, unless the flag file names one.", flag_values=values)
-    flags.DEFINE_string("encoder", "", "Encoder of all rows, unless the flag file names one.", flag_values=values)
-    flags.DEFINE_string("runs", "runs", "Where the run directories go: RUNS/NAME-seedN.", flag_values=values)
+        "rows", [*map(str, sorted(pathlib.Path("experiments").glob("table_*"))), "experiments/relation_heads"],
+        "Flag files, one a row, or folders of them. All tables by default.", flag_values=values,
+    )  # fmt: skip
     flags.DEFINE_string(
-        "results", "experiments/results", "Where the scores go, one JSON file a run.", flag_values=values
+        "corpus", "", "Name of a file in experiments/corpora, read after each row. Rows may name a corpus themselves.",
+        flag_values=values,
+    )  # fmt: skip
+    flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds.", flag_values=values)
+    flags.DEFINE_integer("jobs", 1, "So many runs at once.", lower_bound=1, flag_values=values)
+    flags.DEFINE_string("data_dir", "", "Where the corpus is.", flag_values=values)
+    flags.DEFINE_string("encoder", "", "Encoder of all rows.", flag_values=values)
+    flags.DEFINE_multi_string(
+        "option", [], "Further flags of strtf.train for all rows, such as --option=--jit_compile.", flag_values=values
     )
+    flags.DEFINE_string("runs", "runs", "Where logs and run directories go.", flag_values=values)
+    flags.DEFINE_string("results", "experiments/results", "Where the scores go.", flag_values=values)
 
 
-def run_rows(options: flags.FlagValues) -> None:
-    """Trains and scores every row with every seed, and prints the table."""
-    rows = [pathlib.Path(name) for name in options.flagfiles]
-    results = pathlib.Path(options.results)
-    results.mkdir(parents=True, exist_ok=True)
+def run_rows(options: flags.FlagValues) -> int:
+    """Trains and scores every row with every seed, and prints the mean scores.
+
+    Returns:
+        exit code: 1 where a run failed.
+
+    Raises:
+        StrtfError: a mistake in flags or flag files; found before anything is trained.
+    """
+    results, rows = pathlib.Path(options.results), _rows(options)
+    jobs = make_plan(rows, pathlib.Path(options.runs), results)
+    names = {row.key for row in rows}
+    print(f"{len(rows)} results of {len(names)} different experiments; {len(jobs)} to train.", flush=True)
+    failures = Pool(options.jobs).run(jobs) if jobs else []
+    print(table(rows))
+    for job, reason in failures:
+        served = ", ".join(row.name for row in job.rows)
+        print(f"failed: {served}, seed {job.first.experiment.training.seed}: {reason} ({job.log})", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def _rows(options: flags.FlagValues) -> list[Row]:
+    for seed in options.seeds:
+        if not seed.isdigit():
+            raise StrtfError(f"--seeds must be whole numbers, such as 0,1,2. Received: {seed!r}.")
     given = [f"--{name}={value}" for name in ("data_dir", "encoder") if (value := getattr(options, name))]
-    jobs = [(row, seed) for seed in options.seeds for row in rows]
-    for number, (row, seed) in enumerate(jobs, start=1):
-        print(f"[{number}/{len(jobs)}] {row.stem}, seed {seed}", flush=True)
-        path = results / f"{row.stem}-seed{seed}.json"
-        if not path.exists():
-            _train_and_score(row, seed, given, pathlib.Path(options.runs) / path.stem, path)
-    print(table([row.stem for row in rows], options.seeds, results))
+    corpus = [f"--flagfile={corpus_file(options.corpus).as_posix()}"] if options.corpus else []
+    shared = [*corpus, *given, *options.option]
+    results, files = pathlib.Path(options.results), flag_files(options.rows)
+    # seed by seed: a table is whole with one seed before the next begins
+    return [make_row(file, int(seed), shared, results) for seed in dict.fromkeys(options.seeds) for file in files]
 
 
-def _train_and_score(row: pathlib.Path, seed: str, given: list[str], run_dir: pathlib.Path,
-                     path: pathlib.Path) -> None:  # fmt: skip
-    # what the flag file says comes last, and so counts
-    _run("strtf.train", *given, f"--flagfile={row}", f"--seed={seed}", f"--run_dir={run_dir}", "--resume")
-    scored = run_dir / "test.json"
-    _run("strtf.evaluate", f"--run_dir={run_dir}", "--split=test", f"--json={scored}")
-    scores = read_json(scored)
-    history = [json.loads(line) for line in (run_dir / "history.jsonl").read_text(encoding="utf-8").splitlines()]
-    scores |= {
-        "run_dir": path.stem,
-        "flagfile": row.name,
-        "seed": int(seed),
-        "epochs": len(history),
-        "best_epoch": max(record["epoch"] for record in history if record["best"]),
-        "training_seconds": round(sum(record["seconds"] for record in history)),
-        "dev_f1": [record["dev_f1"] for record in history],
-    }
-    write_json(path, scores)
-
-
-def _run(module: str, *arguments: str) -> None:
-    finished = subprocess.run([sys.executable, "-m", module, *arguments], check=False)
-    if finished.returncode:
-        sys.exit(f"error: {module} stopped with exit code {finished.returncode}; what was finished is kept.")
-
-
-def table(names: list[str], seeds: list[str], results: pathlib.Path) -> str:
-    """Markdown: test F1 in percent of each row, mean ± standard deviation over the seeds."""
-    lines = [f"| | {' | '.join(COLUMNS.values())} |", "|---" * (len(COLUMNS) + 1) + "|"]
-    for name in names:
-        runs = [read_json(results / f"{name}-seed{s}.json") for s in seeds]
-        cells = [_mean([100 * run[score]["f1"] for run in runs if score in run]) for score in COLUMNS]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+def table(rows: list[Row]) -> str:
+    """Markdown: test F1 in percent of each row, mean ± standard deviation over the seeds that are done."""
+    lines = [f"| | {' | '.join(COLUMNS.values())} | seeds |", "|---" * (len(COLUMNS) + 2) + "|"]
+    results: dict[str, list[dict]] = {}
+    for row in rows:
+        results.setdefault(row.name, []).extend([read_json(row.result)] if row.result.exists() else [])
+    for name, records in results.items():
+        cells = [_mean([100 * record[score]["f1"] for record in records if score in record]) for score in COLUMNS]
+        lines.append(f"| {name} | {' | '.join(cells)} | {len(records)} |")
     return "\n".join(lines)
 
 
@@ -99,4 +104,5 @@ def _mean(values: list[float]) -> str:
 
 if __name__ == "__main__":
     define_flags(flags.FLAGS)
-    app.run(lambda _: run_rows(flags.FLAGS))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the trainings end too
+    run(lambda: sys.exit(run_rows(flags.FLAGS)), backend=False)

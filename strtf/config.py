@@ -37,6 +37,30 @@ class Tasks(enum.StrEnum):
     RC = "rc"
 
 
+class System(enum.StrEnum):
+    """The model, each in its own file of `models/`."""
+
+    FOCUSED_ATTENTION = "focused_attention"
+    BILSTM_CRF = "bilstm_crf"
+    RDCNN = "rdcnn"
+    CNN = "cnn"
+    RCN = "rcn"
+    JOINT_BILSTM = "joint_bilstm"
+    SPERT = "spert"
+
+
+# The choices of `tasks` that a system has.
+TASKS_OF_SYSTEM = {
+    System.FOCUSED_ATTENTION: tuple(Tasks),
+    System.BILSTM_CRF: (Tasks.NER,),
+    System.RDCNN: (Tasks.NER,),
+    System.CNN: (Tasks.RC,),
+    System.RCN: (Tasks.RC,),
+    System.JOINT_BILSTM: tuple(Tasks),
+    System.SPERT: tuple(Tasks),
+}
+
+
 class Tokenization(enum.StrEnum):
     CHARACTER = "character"
     WORDPIECE = "wordpiece"
@@ -129,12 +153,24 @@ class DataOptions(Options):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelOptions(Options):
+    system: System = option(
+        System.FOCUSED_ATTENTION,
+        "The model: the paper's (focused_attention), or one to compare it with. NER: bilstm_crf, rdcnn. Relations "
+        "between gold entities: cnn, rcn. Both: joint_bilstm, and spert on the same pretrained encoder.",
+    )
     encoder: str = option(
         "checkpoints/zh_small",
-        "Pretrained BERT: directory of Google's or Hugging Face's files, or a keras-hub preset (bert_base_zh, hf://…).",
+        "Pretrained BERT: directory of Google's or Hugging Face's files, or a keras-hub preset (bert_base_zh, hf://…). "
+        "Systems without a pretrained encoder take only its vocabulary.",
     )
     tasks: Tasks = option(Tasks.JOINT, "Train both tasks, only NER, or only relation classification on gold entities.")
-    num_task_blocks: int = option(4, "K: the last blocks, run once per task.", low=0)
+    num_task_blocks: int = option(4, "K: the last blocks, run once per task (focused_attention).", low=0)
+    embedding_size: int = option(
+        128, "Width of the fresh token embeddings of bilstm_crf, rdcnn, cnn, rcn and joint_bilstm.", low=1
+    )
+    units: int = option(
+        128, "Units of each direction of those systems' LSTMs, and filters of their convolutions.", low=1
+    )
     rc_mask: RcMask = option(RcMask.PAIR_FOCUSED, "MASK_rc: cls_focused is Eq. (13), pair_focused Eq. (14).")
     rc_compute: RcCompute = option(
         RcCompute.EXACT_ROWS,
@@ -172,8 +208,10 @@ class TrainingOptions(Options):
     seed: int = option(0, "Seed of initial weights, data order, dropout and negative sampling.", low=0, high=MAX_SEED)
     epochs: int = option(20, "Passes over the training split.", low=1)
     batch_size: int = option(16, "Sentences per step.", low=1)
-    learning_rate: float = option(1e-4, "Peak learning rate of the encoder.", low=0.0)
-    head_learning_rate: float = option(1e-3, "Peak learning rate of the CRF and the classifiers.", low=0.0)
+    learning_rate: float = option(1e-4, "Peak learning rate of the pretrained encoder.", low=0.0)
+    head_learning_rate: float = option(
+        1e-3, "Peak learning rate of all that is not pretrained: CRF, classifiers, whole systems.", low=0.0
+    )
     weight_decay: float = option(0.01, "AdamW's decay; biases and LayerNorm are spared.", low=0.0)
     warmup: float = option(
         0.1, "Share of all steps with a rising learning rate; it falls to 0 afterwards.", low=0.0, high=1.0
@@ -216,6 +254,7 @@ class Experiment:
     training: TrainingOptions = dataclasses.field(default_factory=TrainingOptions)
 
     def __post_init__(self):
+        _check_tasks(self.model)
         if self.training.select_by is not SelectBy.NER and self.model.tasks is Tasks.NER:
             # an NER-only run has one score to choose by
             object.__setattr__(self, "training", dataclasses.replace(self.training, select_by=SelectBy.NER))
@@ -226,7 +265,8 @@ class Experiment:
                 "--rc_features=cls_and_entities must go with --rc_mask=pair_focused: under Eq. (13) the entities' rows "
                 "read the whole sentence in the last block. Received: cls_focused."
             )
-        if self.model.num_task_blocks == 0 and self.model.tasks is not Tasks.NER:
+        focused = self.model.system is System.FOCUSED_ATTENTION
+        if focused and self.model.num_task_blocks == 0 and self.model.tasks is not Tasks.NER:
             raise StrtfError(
                 "num_task_blocks must be at least 1 where relations are trained: with K = 0 no block is focused, "
                 "and [CLS] cannot tell one pair from another. Received: 0. Set --num_task_blocks=1 or more."
@@ -269,6 +309,9 @@ class Experiment:
 
 # A trained run's weights fit these values alone.
 _FIXED_BY_TRAINING = {
+    "system",
+    "embedding_size",
+    "units",
     "encoder",
     "tasks",
     "num_task_blocks",
@@ -279,6 +322,15 @@ _FIXED_BY_TRAINING = {
     "lowercase",
     "schema",
 }
+
+
+def _check_tasks(options: ModelOptions) -> None:
+    choices = TASKS_OF_SYSTEM[options.system]
+    if options.tasks not in choices:
+        raise StrtfError(
+            f"--tasks must be {' or '.join(choices)} for --system={options.system}. Received: {options.tasks}. "
+            f"Set --tasks={choices[0]}, or choose another system."
+        )
 
 
 def option_fields(group: type[Options]) -> Iterator[dataclasses.Field]:

@@ -14,12 +14,12 @@ from strtf.quiet import start_backend
 GROUPS = {"data": DataOptions, "model": ModelOptions, "training": TrainingOptions}
 
 
-def define_options(*groups: type[Options]) -> None:
+def define_options(*groups: type[Options], flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """One flag per field; defaults, bounds and help come from the field."""
     for group in groups:
         for field in option_fields(group):
-            _define(field, group.__module__)
-            _list_in_help(field.name)
+            _define(field, module_name=group.__module__, flag_values=flag_values)
+            _list_in_help(field.name, flag_values)
 
 
 def define_run_dir(help: str) -> None:
@@ -27,14 +27,30 @@ def define_run_dir(help: str) -> None:
     _list_in_help("run_dir")
 
 
-def _list_in_help(name: str) -> None:
+def _list_in_help(name: str, flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """absl's --help lists what the entry's own file defines, and the rest as its key flags."""
-    flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS[name])
+    flag_values.register_key_flag_for_module(sys.argv[0], flag_values[name])
 
 
-def experiment_from_flags() -> Experiment:
+def experiment_from_flags(flag_values: flags.FlagValues = flags.FLAGS) -> Experiment:
     """The experiment that all flags together describe."""
-    return Experiment(**{name: _options(group) for name, group in GROUPS.items()})
+    return Experiment(**{name: options_from_flags(group, flag_values) for name, group in GROUPS.items()})
+
+
+def options_from_flags(group: type[Options], flag_values: flags.FlagValues = flags.FLAGS) -> Options:
+    return from_values(group, {field.name: flag_values[field.name].value for field in option_fields(group)})
+
+
+def parse_experiment(arguments: list[str]) -> Experiment:
+    """The experiment that `python -m strtf.train` would train with these options, flag files among them.
+
+    Raises:
+        StrtfError: a flag file that is missing, flags that are no options, values that they cannot have.
+    """
+    values = flags.FlagValues()
+    define_options(*GROUPS.values(), flag_values=values)
+    _parse_flags(values, ["strtf.train", *arguments])
+    return experiment_from_flags(values)
 
 
 def given_options() -> dict[str, dict]:
@@ -49,28 +65,40 @@ def given_options() -> dict[str, dict]:
     }
 
 
-def run(main: Callable[[], None]) -> None:
-    """Parses flags and calls `main`; a user's mistake is one line on standard error and exit code 1."""
+def run(main: Callable[[], None], backend: bool = True) -> None:
+    """Parses flags and calls `main`; a user's mistake is one line on standard error and exit code 1.
+
+    Args:
+        backend: start Keras' backend first. Off for entries that compute nothing with it: they answer at once.
+    """
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:  # closed by the shell
             stream.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 ends no run
-    app.run(lambda _: _guarded(main), flags_parser=_parse)
+    app.run(lambda _: _guarded(main, backend), flags_parser=_parse)
 
 
 def _parse(arguments: list[str]) -> list[str]:
     try:
-        rest = flags.FLAGS(arguments)
+        return _parse_flags(flags.FLAGS, arguments)
+    except StrtfError as error:
+        sys.exit(f"error: {error}")
+
+
+def _parse_flags(flag_values: flags.FlagValues, arguments: list[str]) -> list[str]:
+    try:
+        rest = flag_values(arguments)
     except (flags.Error, UnicodeDecodeError) as error:
         message = str(error).removeprefix("ERROR:: ") if isinstance(error, flags.Error) else "--flagfile must be UTF-8"
-        sys.exit(f"error: {_one_line(message).rstrip(' .')}. --help lists the flags.")
+        raise StrtfError(f"{_one_line(message).rstrip(' .')}. --help lists the flags.") from error
     if len(rest) > 1:
-        sys.exit(f"error: Arguments must be flags, --name=value. Received: {_one_line(' '.join(rest[1:]))}.")
+        raise StrtfError(f"Arguments must be flags, --name=value. Received: {_one_line(' '.join(rest[1:]))}.")
     return rest
 
 
-def _guarded(main: Callable[[], None]) -> None:
+def _guarded(main: Callable[[], None], backend: bool = True) -> None:
     try:
-        start_backend()
+        if backend:
+            start_backend()
         main()
     except StrtfError as error:
         sys.exit(f"error: {_one_line(error)}")
@@ -91,23 +119,16 @@ def _one_line(message) -> str:
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in str(message))
 
 
-def _options(group: type[Options]) -> Options:
-    return from_values(group, {field.name: flags.FLAGS[field.name].value for field in option_fields(group)})
-
-
-def _define(field, module: str) -> None:
+def _define(field, **where) -> None:
     default, text, meta = field.default, field.metadata["help"], field.metadata
+    bounds = {"lower_bound": meta["low"], "upper_bound": meta["high"]}
     if isinstance(default, enum.StrEnum):
-        flags.DEFINE_enum(field.name, default.value, [c.value for c in type(default)], text, module_name=module)
+        flags.DEFINE_enum(field.name, default.value, [c.value for c in type(default)], text, **where)
     elif isinstance(default, bool):
-        flags.DEFINE_boolean(field.name, default, text, module_name=module)
+        flags.DEFINE_boolean(field.name, default, text, **where)
     elif isinstance(default, int):
-        flags.DEFINE_integer(
-            field.name, default, text, lower_bound=meta["low"], upper_bound=meta["high"], module_name=module
-        )
+        flags.DEFINE_integer(field.name, default, text, **bounds, **where)
     elif isinstance(default, float):
-        flags.DEFINE_float(
-            field.name, default, text, lower_bound=meta["low"], upper_bound=meta["high"], module_name=module
-        )
+        flags.DEFINE_float(field.name, default, text, **bounds, **where)
     else:
-        flags.DEFINE_string(field.name, default, text, module_name=module)
+        flags.DEFINE_string(field.name, default, text, **where)

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -139,8 +140,11 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
 
 
 def write_json(path: str | os.PathLike, values) -> None:
+    """Indented, but a list of numbers stands on one line."""
     with replacing(path) as partial:
         text = json.dumps(values, ensure_ascii=False, indent=1) + "\n"
+        # inside a JSON string no line breaks occur, so the pattern meets lists alone
+        text = re.sub(r"\[\n[\s\d.eE,+-]+\]", lambda numbers: re.sub(r"\s+", " ", numbers[0]), text)
         partial.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 

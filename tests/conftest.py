@@ -208,7 +208,7 @@ def randomize():
 
     def assign(layer, seed=0):
         rng = np.random.default_rng(seed)
-        for variable in layer.weights:
+        for variable in layer.trainable_weights:
             centre = 1.0 if variable.path.endswith("gamma") else 0.0
             variable.assign(rng.normal(centre, 0.3, variable.shape))
         return layer

@@ -8,13 +8,25 @@ import pytest
 
 PACKAGE = pathlib.Path(__file__).resolve().parents[1] / "strtf"
 # A room may import from rooms of a lower rank, and from itself.
-FOUNDATION = ("errors", "config", "schema", "run_dir", "progress")
-ROOMS = ("text", "data", "layers", "pretrained", "models", "extraction", "evaluation", "training", "serving")
+FOUNDATION = ("errors", "config", "schema", "run_dir", "progress", "device")
+ROOMS = (
+    "text",
+    "data",
+    "layers",
+    "pretrained",
+    "models",
+    "extraction",
+    "evaluation",
+    "reporting",
+    "training",
+    "serving",
+)
 FRAME = ("quiet", "flags")  # around every entry
 RANK = {name: rank for rank, name in enumerate((*FOUNDATION, *ROOMS, *FRAME))}
 TENSORFLOW_ROOMS = ("training", "serving")
 # Elsewhere only inside functions, so that the package works under Keras' other backends.
 TENSORFLOW_IN_FUNCTIONS = (
+    "device.py",
     "extraction/compiled.py",
     "layers/crf.py",
     "pretrained/google_bert.py",

@@ -11,6 +11,7 @@ from strtf.config import (
     RcCompute,
     RcMask,
     SelectBy,
+    System,
     Tasks,
     TrainingOptions,
     from_values,
@@ -75,6 +76,25 @@ class TestFromValues:
 
 
 class TestExperiment:
+    @pytest.mark.parametrize(
+        ("system", "tasks", "has"),
+        [(System.BILSTM_CRF, Tasks.JOINT, "ner"), (System.RDCNN, Tasks.RC, "ner"), (System.CNN, Tasks.NER, "rc"),
+         (System.RCN, Tasks.JOINT, "rc")],
+    )  # fmt: skip
+    def test_a_task_that_the_system_does_not_have(self, system, tasks, has):
+        message = f"^--tasks must be {has} for --system={system}. Received: {tasks}. Set --tasks={has}"
+        with pytest.raises(StrtfError, match=message):
+            Experiment(model=ModelOptions(system=system, tasks=tasks))
+
+    @pytest.mark.parametrize("system", [System.SPERT, System.JOINT_BILSTM])
+    def test_k_concerns_only_the_focused_attention_model(self, system):
+        assert Experiment(model=ModelOptions(system=system, num_task_blocks=0)).model.num_task_blocks == 0
+
+    @pytest.mark.parametrize("given", [{"system": "spert"}, {"embedding_size": 7}, {"units": 7}])
+    def test_a_trained_run_keeps_its_system_and_sizes(self, given):
+        with pytest.raises(StrtfError, match=f"the run was trained with. .*--{next(iter(given))}: "):
+            EXPERIMENT.override({"model": given})
+
     def test_json_round_trip(self):
         assert Experiment.from_json(json.loads(json.dumps(EXPERIMENT.to_json()))) == EXPERIMENT
 

@@ -14,6 +14,25 @@ MODELS = {
 }
 MODELS["focused_attention-joint-entities"] = {"rc_mask": "pair_focused", "rc_features": "cls_and_entities"}
 MODELS["focused_attention-rc-distance"] = {"tasks": "rc", "rc_mask": "cls_focused", "rc_distance": True}
+BASELINES = {
+    "bilstm_crf": ("ner",),
+    "rdcnn": ("ner",),
+    "cnn": ("rc",),
+    "rcn": ("rc",),
+    "joint_bilstm": ("joint", "ner", "rc"),
+    "spert": ("joint", "ner", "rc"),
+}
+MODELS |= {
+    f"{system}-{tasks}": {"system": system, "tasks": tasks, "embedding_size": 12, "units": 10}
+    for system, choices in BASELINES.items()
+    for tasks in choices
+}
+# XLA takes its time: of each system, the model with the most tasks
+COMPILED = {
+    name: options
+    for name, options in MODELS.items()
+    if options.get("tasks", "joint") == "joint" or BASELINES.get(options.get("system")) in (("ner",), ("rc",))
+}
 every_model = pytest.mark.parametrize("options", MODELS.values(), ids=MODELS)
 SENTENCES = [(11, [(1, 3, 3, 5), (1, 3, 7, 8)]), (7, []), (14, [(2, 6, 9, 12)])]
 
@@ -46,9 +65,7 @@ def test_traced_equals_eager(make_model, batch, options):
     assert_close(tf.function(outputs)(model, batch), outputs(model, batch), atol=1e-4)
 
 
-@pytest.mark.parametrize(  # the joint models hold the computations of the others, and XLA takes its time
-    "options", [options for name, options in MODELS.items() if "joint" in name], ids=lambda o: o["rc_mask"]
-)
+@pytest.mark.parametrize("options", COMPILED.values(), ids=COMPILED)
 def test_compiled_equals_eager(make_model, batch, options):
     model = make_model(num_task_blocks=3, **options)
     assert_close(tf.function(outputs, jit_compile=True)(model, batch), outputs(model, batch), atol=1e-4)
@@ -67,3 +84,41 @@ def test_named_values_bring_a_model_back(make_model, batch, options):
     first, second = make_model(seed=1, **options), make_model(seed=2, **options)
     assign_named(second.variables, named_values(first.variables), "checkpoint")
     assert_close(outputs(second, batch), outputs(first, batch), atol=0)
+
+
+@every_model
+def test_padding_changes_nothing(make_model, pair_batch, options):
+    """Padded sentences and pairs, with tokens and tags of any kind in the padding."""
+    model, plain = make_model(dropout=0.0, **options), pair_batch(SENTENCES)
+    wide = pair_batch(SENTENCES, round_up=lambda size, axis: size + 3, seed=1)
+    for name in ("token_ids", "tags"):
+        for row, (length, _) in enumerate(SENTENCES):
+            wide[name][row, :length] = plain[name][row, :length]
+    wide["labels"][: len(plain["labels"])] = plain["labels"]
+    found, expected = outputs(model, wide), outputs(model, plain)
+    length, pairs = plain["token_ids"].shape[1], len(plain["labels"])
+    inside = np.arange(1, length) < plain["lengths"][:, None]
+    if Task.NER in model.tasks:
+        np.testing.assert_array_equal(found.pop("tags")[:, :length], expected.pop("tags"))
+        found["emissions"] = found["emissions"].numpy()[:, : length - 1][inside]
+        expected["emissions"] = expected["emissions"].numpy()[inside]
+    if Task.RC in model.tasks:
+        found["logits"] = found["logits"][:pairs]
+    assert_close(found, expected, atol=1e-4)
+
+
+@every_model
+def test_neither_company_nor_order_matters(make_model, pair_batch, options):
+    """Each sentence alone, its pairs in reverse, against all together."""
+    model, together = make_model(dropout=0.0, **options), pair_batch(SENTENCES)
+    expected, pairs = outputs(model, together), 0
+    for row, (length, spans) in enumerate(SENTENCES):
+        alone = pair_batch([(length, spans[::-1])]) | {"token_ids": together["token_ids"][row : row + 1, :length]}
+        found = outputs(model, alone)
+        if Task.NER in model.tasks:
+            np.testing.assert_array_equal(found["tags"][0], expected["tags"][row, :length])
+            np.testing.assert_allclose(found["emissions"][0], expected["emissions"][row, : length - 1], atol=1e-4)
+        if Task.RC in model.tasks:
+            own = expected["logits"][pairs : pairs + len(spans)]
+            np.testing.assert_allclose(found["logits"][: len(spans)], own[::-1], atol=1e-4)
+        pairs += len(spans)

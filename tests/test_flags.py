@@ -48,8 +48,8 @@ def another_value(field):
     if isinstance(field.default, bool):
         return not field.default
     if isinstance(field.default, enum.Enum):
-        # not tasks=ner, rc: those choose select_by too, and that has a test of its own
-        return next(value for value in type(field.default) if value is not field.default)
+        # the last: spert has both tasks as the default has; most other systems have one, which --tasks must name
+        return [value for value in type(field.default) if value is not field.default][-1]
     if isinstance(field.default, int):
         return field.default + 1
     if isinstance(field.default, float):
@@ -120,6 +120,26 @@ def test_mistakes_of_a_flag_file_are_one_line(parse, tmp_path, content, message)
     assert caught.value.code.startswith(f"error: {message}") and "\n" not in caught.value.code
 
 
+def test_an_experiment_from_arguments_leaves_the_flags_alone(parse, tmp_path):
+    (tmp_path / "inner.flags").write_text("--epochs=3\n--batch_size=5\n")
+    (tmp_path / "outer.flags").write_text(f"--flagfile={tmp_path / 'inner.flags'}\n--epochs=4\n")
+    parse("--epochs=7")
+    experiment = our_flags.parse_experiment([f"--flagfile={tmp_path / 'outer.flags'}", "--norc_distance"])
+    assert (experiment.training.epochs, experiment.training.batch_size) == (4, 5)
+    assert our_flags.experiment_from_flags().training.epochs == 7
+
+
+@pytest.mark.parametrize("argument", ["--epoch=3", "--epochs=0", "--flagfile=none.flags", "--run_dir=x", "epochs"])
+def test_mistakes_in_arguments_of_an_experiment(argument):
+    with pytest.raises(StrtfError):
+        our_flags.parse_experiment([argument])
+
+
+def test_entries_that_compute_nothing_start_no_backend(monkeypatch):
+    monkeypatch.setattr(our_flags, "start_backend", lambda: pytest.fail("started"))
+    our_flags._guarded(lambda: None, backend=False)
+
+
 def test_the_run_directory_is_required():
     with flagsaver.flagsaver():
         flags.FLAGS.unparse_flags()
@@ -156,7 +176,7 @@ def test_other_errors_keep_their_traceback():
         our_flags._guarded(main)
 
 
-@pytest.mark.parametrize("entry", ["train", "evaluate", "predict"])
+@pytest.mark.parametrize("entry", ["train", "evaluate", "predict", "tables"])
 def test_flags_are_read_without_tensorflow(entry):
     """So that --help and typing mistakes answer at once."""
     code = f"import sys, strtf.{entry}; sys.exit('tensorflow' in sys.modules)"
@@ -169,6 +189,8 @@ def test_flags_are_read_without_tensorflow(entry):
         (["evaluate", "--run_dir=runs/none-such"], "--run_dir must hold a run of `python -m strtf.train`"),
         (["train", "--run_dir=runs/none-such", "--train_data=none.jsonl"], "none.jsonl:1: the file must be readable"),
         (["train", "--run_dir=runs/none-such", "--tasks=all"], "joint|ner|rc"),
+        (["tables", "--runs=runs/none-such"], "--runs must be a directory of results. Received: 'runs/none-such'"),
+        (["tables", "--data_dir=angiography", "--output=none-such/x"], "must be a file that can be written"),
     ],
 )
 def test_a_process_ends_with_one_line_and_code_1(arguments, message):
@@ -188,6 +210,7 @@ def test_a_process_ends_with_one_line_and_code_1(arguments, message):
         ("train", {"run_dir", "resume", *IDS}),
         ("evaluate", {"run_dir", "split", "json", "test_data"}),
         ("predict", {"run_dir", "input", "output", "format", "rc_memory_mb"}),
+        ("tables", {"runs", "format", "figure", "output", "data_dir"}),
     ],
 )
 def test_help_lists_the_flags(entry, listed):
@@ -197,7 +220,7 @@ def test_help_lists_the_flags(entry, listed):
 
 
 def test_a_terminal_that_is_not_utf8_ends_no_run():
-    code = "from strtf import flags; flags._guarded = lambda main: main(); flags.run(lambda: print('部位'))"
+    code = "from strtf import flags; flags._guarded = lambda main, backend: main(); flags.run(lambda: print('部位'))"
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.returncode) == ("\\u90e8\\u4f4d\n", 0)

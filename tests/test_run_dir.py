@@ -97,6 +97,14 @@ def test_json_is_readable_text(tmp_path):
     assert read_json(tmp_path / "schema.json") == {"type": "部位"}
 
 
+def test_a_list_of_numbers_stands_on_one_line(tmp_path):
+    values = {"gold": [3, -1, 0.5, 1e-05], "names": ["[\n1,\n2]", "b"], "nested": [[1, 2], [3]], "none": []}
+    write_json(tmp_path / "scores.json", values)
+    text = (tmp_path / "scores.json").read_text(encoding="utf-8")
+    assert "[ 3, -1, 0.5, 1e-05 ]" in text and "[ 1, 2 ]" in text and text.count("\n") == 12
+    assert read_json(tmp_path / "scores.json") == values
+
+
 def test_reading_json_that_is_missing(tmp_path):
     with pytest.raises(StrtfError, match=r"nowhere\.json must be a readable file\. Received: No such file"):
         read_json(tmp_path / "nowhere.json")

@@ -2,10 +2,12 @@
 
 import json
 
+import keras
 import pytest
 
-from strtf.config import DataOptions, Experiment, ModelOptions, TrainingOptions
+from strtf.config import TASKS_OF_SYSTEM, DataOptions, Experiment, ModelOptions, System, Tasks, TrainingOptions
 from strtf.data.corpus import read_corpus
+from strtf.errors import StrtfError
 from strtf.evaluation.run import evaluate_run
 from strtf.extraction.predict import predict_run
 from strtf.run_dir import RunDir
@@ -61,7 +63,8 @@ def test_it_carries_over_to_sentences_of_the_same_kind(scores):
 
 def test_json_and_table_hold_every_row(scores):
     found = scores["test"]
-    assert found.keys() >= ROWS | {"per_type", "macro_f1", "not_representable", "split", "run_dir"}
+    assert found.keys() >= ROWS | {"per_type", "macro_f1", "per_sentence", "not_representable", "split", "run_dir"}
+    assert found["backend"] == keras.backend.backend() and found["device"]
     assert found["per_type"].keys() == ROWS
     assert found["per_type"]["ner"].keys() == {"Body Part", "Degree", "Location", "Quantifier"}
     assert found["table"].startswith("test split, 8 sentences")
@@ -81,3 +84,31 @@ def test_prediction_finds_the_annotation(run, tiny_corpus_dir, tmp_path):
 
 def test_tensorboard_has_files(run):
     assert list(run.tensorboard.glob("events*"))
+
+
+@pytest.fixture(params=[system for system in System if system is not System.FOCUSED_ATTENTION])
+def small_run(request, tiny_encoder_dir, tiny_corpus_dir, tmp_path):
+    run_dir, tasks = RunDir(tmp_path / "run"), TASKS_OF_SYSTEM[request.param][0]
+    experiment = Experiment(
+        data=DataOptions(data_dir=str(tiny_corpus_dir), max_train_sentences=8, max_dev_sentences=2),
+        model=ModelOptions(system=request.param, tasks=tasks, encoder=str(tiny_encoder_dir), max_tokens=48, units=16),
+        training=TrainingOptions(epochs=2, batch_size=4, learning_rate=1e-3, head_learning_rate=3e-3),
+    )
+    train(experiment, run_dir)
+    return run_dir
+
+
+def test_every_system_trains_is_scored_and_predicts(small_run, tmp_path):
+    """Two epochs by the same commands."""
+    losses = [json.loads(line)["loss"] for line in small_run.history.read_text(encoding="utf-8").splitlines()]
+    assert losses[1] < losses[0]
+    path, source, target = (tmp_path / name for name in ("scores.json", "texts.txt", "found.jsonl"))
+    evaluate_run(small_run, "dev", {}, str(path))
+    assert json.loads(path.read_text(encoding="utf-8"))["split"] == "dev"
+    source.write_text("左主干开口狭窄50%。\n", encoding="utf-8")
+    if small_run.read_experiment().model.tasks is Tasks.RC:
+        with pytest.raises(StrtfError, match="must be among those of the model: rc. Received: ner"):
+            predict_run(small_run, str(source), str(target), {})
+    else:
+        predict_run(small_run, str(source), str(target), {})
+        assert read_corpus(target)[0].text == "左主干开口狭窄50%。"

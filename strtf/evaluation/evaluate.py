@@ -17,19 +17,12 @@ import pandas as pd
 
 from strtf.data.overlaps import resolve_overlaps
 from strtf.evaluation.rules import NearestRule, TypePairRule
-from strtf.evaluation.scores import compare, compare_by, macro_f1
+from strtf.evaluation.scores import COUNTS, ROWS, compare, compare_by, compare_each, macro_f1
 from strtf.extraction.extractor import Extractor
 from strtf.models.base import Task
 from strtf.schema import Entity, Relation, Sentence, directed, text_order
 
-ROWS = {
-    "ner": "NER",
-    "rc_predicted": "RC, predicted entities",
-    "rc_boundaries": "RC, boundaries only",
-    "rc_gold": "RC, gold entities",
-    "type_pair_rule": "type-pair rule, gold entities",
-    "nearest_rule": "nearest rule, gold entities",
-}
+PER_SENTENCE = ("ner", "rc_predicted", "rc_gold")  # what `bootstrap.py` resamples
 
 
 def evaluate(extractor: Extractor, sentences: Sequence[Sentence],
@@ -38,7 +31,8 @@ def evaluate(extractor: Extractor, sentences: Sequence[Sentence],
 
     Returns:
         {row of ROWS: {precision, recall, f1, gold, predicted, correct}, "per_type": {row: {type: the same}},
-        "macro_f1": {row: f1}, "not_representable": {cause: count}}, rows as far as the model has the tasks.
+        "macro_f1": {row: f1}, "per_sentence": {row of PER_SENTENCE: {gold, predicted, correct: a list, in the order of
+        the sentences}}, "not_representable": {cause: count}}, rows as far as the model has the tasks.
     """
     comparisons, (_, lost) = {}, extractor.featurizer.corpus(sentences)
     gold_relations = [relation_tuples(s.entities, s.relations) for s in sentences]
@@ -64,8 +58,14 @@ def evaluate(extractor: Extractor, sentences: Sequence[Sentence],
     return result | {
         "per_type": {n: {t: s.to_json() for t, s in scores.items()} for n, scores in per_type.items()},
         "macro_f1": {name: macro_f1(scores) for name, scores in per_type.items()},
+        "per_sentence": {n: _counts(*comparisons[n][:2]) for n in PER_SENTENCE if n in comparisons},
         "not_representable": {cause: count for cause, count in sorted(lost.items()) if count},
     }
+
+
+def _counts(gold: Sequence[set], predicted: Sequence[set]) -> dict[str, list[int]]:
+    each = compare_each(gold, predicted)
+    return {name: [getattr(score, name) for score in each] for name in COUNTS}
 
 
 def entity_tuples(entities: Iterable[Entity]) -> set[tuple]:

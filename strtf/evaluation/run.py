@@ -1,6 +1,7 @@
 """Scores of a trained run on one of its splits: what `python -m strtf.evaluate` does."""
 
 from strtf.data.load import load_split
+from strtf.device import describe_device
 from strtf.evaluation.evaluate import evaluate, score_table
 from strtf.evaluation.rules import NearestRule, TypePairRule
 from strtf.extraction.cost import announce, extraction_cost
@@ -29,5 +30,5 @@ def evaluate_run(run_dir: RunDir, split: str, given: dict[str, dict], json_path:
     rules = (read_as(run_dir.rules, TypePairRule.from_json), read_as(run_dir.rules, NearestRule.from_json))
     scores = evaluate(extractor, sentences, rules)
     if json_path:
-        write_json(json_path, {"split": split, "run_dir": str(run_dir.path)} | scores)
+        write_json(json_path, {"split": split, "run_dir": str(run_dir.path)} | describe_device() | scores)
     return score_table(scores, f"{split} split, {len(sentences)} sentences, {run_dir.path}")

@@ -4,6 +4,16 @@ import collections
 import dataclasses
 from collections.abc import Callable, Iterable
 
+ROWS = {
+    "ner": "NER",
+    "rc_predicted": "RC, predicted entities",
+    "rc_boundaries": "RC, boundaries only",
+    "rc_gold": "RC, gold entities",
+    "type_pair_rule": "type-pair rule, gold entities",
+    "nearest_rule": "nearest rule, gold entities",
+}
+COUNTS = ("gold", "predicted", "correct")
+
 
 @dataclasses.dataclass(frozen=True)
 class Score:
@@ -35,10 +45,12 @@ class Score:
 
 def compare(gold: Iterable[set], predicted: Iterable[set]) -> Score:
     """Micro-averaged comparison of one set of tuples per sentence."""
-    score = Score()
-    for truth, guess in zip(gold, predicted, strict=True):
-        score += Score(len(truth), len(guess), len(truth & guess))
-    return score
+    return sum(compare_each(gold, predicted), Score())
+
+
+def compare_each(gold: Iterable[set], predicted: Iterable[set]) -> list[Score]:
+    """The counts of each sentence, whose sum is `compare`."""
+    return [Score(len(t), len(guess), len(t & guess)) for t, guess in zip(gold, predicted, strict=True)]
 
 
 def compare_by(gold: Iterable[set], predicted: Iterable[set], key: Callable) -> dict[str, Score]:

@@ -10,7 +10,6 @@ import numpy as np
 
 from strtf.data.pairs import pair_sizes
 from strtf.extraction.extractor import Extractor
-from strtf.extraction.flops import pair_flops, tag_flops
 from strtf.models.base import Task
 
 LONG_SECONDS = 5.0
@@ -59,23 +58,21 @@ def extraction_cost(extractor: Extractor, texts: Sequence[str], examples=None) -
     Args:
         examples: their windows with entities, where these are known.
     """
-    featurizer, options, config = extractor.featurizer, extractor.options, extractor.model.encoder.config
-    num_classes = featurizer.schema.num_classes
+    featurizer, options, model = extractor.featurizer, extractor.options, extractor.model
     if examples is None:
         windows = [window for text in texts for window in featurizer.tokenize(text).windows]
         lengths = np.array([window.last_token - window.first_token + 2 for window in windows], np.int64)
     else:
         lengths = np.array([len(example.token_ids) for example in examples], np.int64)
-    tagging = tag_flops(config, lengths, featurizer.scheme.num_tags)
-    if Task.RC not in extractor.model.tasks:
+    tagging = model.sentence_flops(lengths)
+    if Task.RC not in model.tasks:
         return Cost(len(texts), int(lengths.sum()), tagging, 0, 0.0)
     if examples is None:
-        typical = pair_flops(config, options, int(lengths.mean()) if len(lengths) else 2, [TYPICAL_PAIR], num_classes)
+        typical = model.pair_flops(options, int(lengths.mean()) if len(lengths) else 2, [TYPICAL_PAIR])
         return Cost(len(texts), int(lengths.sum()), tagging, None, typical)
     sizes = [pair_sizes(example.pair_spans(slice(None))) for example in examples]
     scoring = sum(
-        pair_flops(config, options, len(example.token_ids), s, num_classes)
-        for example, s in zip(examples, sizes, strict=True)
+        model.pair_flops(options, len(example.token_ids), s) for example, s in zip(examples, sizes, strict=True)
     )
     return Cost(len(texts), int(lengths.sum()), tagging, sum(map(len, sizes)), scoring)
 
@@ -89,22 +86,20 @@ def announce(extractor: Extractor, cost: Cost, what: str, times: int = 1) -> Non
     """
     if times * cost.flops < NEGLIGIBLE_FLOPS:
         return
-    seconds = times * cost.flops / (EFFICIENCY * product_rate(extractor.model.encoder.config))
+    seconds = times * cost.flops / (EFFICIENCY * product_rate(*extractor.model.typical_product()))
     if seconds > LONG_SECONDS:
         print(f"{what}: {cost.describe(seconds, extractor.options.rc_memory_mb)}", file=sys.stderr, flush=True)
 
 
-def product_rate(config) -> float:
-    """FLOP/s of a product as large as those of the encoder, the best of a few."""
-    rows = 1024
-    left = keras.ops.ones((rows, config.hidden_size))
-    right = keras.ops.ones((config.hidden_size, config.intermediate_size))
+def product_rate(m: int, k: int, n: int) -> float:
+    """FLOP/s of the product [m, k] · [k, n], the best of a few."""
+    left, right = keras.ops.ones((m, k)), keras.ops.ones((k, n))
     seconds = []
     for _ in range(4):
         started = time.perf_counter()
         keras.ops.convert_to_numpy(keras.ops.matmul(left, right)[0, 0])  # waits for the device
         seconds.append(time.perf_counter() - started)
-    return 2.0 * rows * config.hidden_size * config.intermediate_size / min(seconds[1:])
+    return 2.0 * m * k * n / min(seconds[1:])
 
 
 def _duration(seconds: float) -> str:

@@ -17,7 +17,6 @@ from strtf.data.pairs import pack_pairs, pair_sizes
 from strtf.data.shapes import ExactShapes
 from strtf.extraction.compiled import compiled, compiles_each_shape
 from strtf.models.base import ExtractionModel, Task
-from strtf.models.memory import PairMemory
 from strtf.schema import Entity, Relation, directed
 from strtf.text.windows import Window, first_window_holding, owner_bounds
 
@@ -263,7 +262,7 @@ class Extractor:
 
 
 def _shapes(model: ExtractionModel, options) -> Shapes:
-    memory = PairMemory(model.encoder.config, options)
+    memory = model.pair_memory(options)
     return BucketedShapes(options.max_tokens, memory) if compiles_each_shape() else ExactShapes(memory)
 
 

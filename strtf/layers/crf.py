@@ -153,6 +153,8 @@ class Crf(keras.layers.Layer):
         start_penalty: [C], by the sentence's first tag; None: every tag may begin.
         transition_penalty: [C, C], row: from, column: to; None: every move is allowed.
         end_penalty: [C], by the sentence's last tag; None: every tag may end.
+        learn_transitions: off, A stays 0: each token's tag is then a softmax of its own, and the likelihood the
+            product of these.
 
     Attributes:
         transitions: the weight A of Eq. (9), [C, C], float32 under every dtype policy; row: from.
@@ -162,17 +164,20 @@ class Crf(keras.layers.Layer):
     """
 
     def __init__(
-        self, num_tags, start_penalty=None, transition_penalty=None, end_penalty=None, *, name="crf", **kwargs
-    ):
+        self, num_tags, start_penalty=None, transition_penalty=None, end_penalty=None, learn_transitions=True, *,
+        name="crf", **kwargs,
+    ):  # fmt: skip
         super().__init__(name=name, **kwargs)
         self.num_tags = num_tags
         self.start_penalty = _penalty("start_penalty", start_penalty, (num_tags,))
         self.transition_penalty = _penalty("transition_penalty", transition_penalty, (num_tags, num_tags))
         self.end_penalty = _penalty("end_penalty", end_penalty, (num_tags,))
+        self.learn_transitions = learn_transitions
         self.transitions = self.add_weight(
             name="transitions",
             shape=(num_tags, num_tags),
-            initializer="glorot_uniform",
+            initializer="glorot_uniform" if learn_transitions else "zeros",
+            trainable=learn_transitions,
             dtype="float32",
             autocast=False,
         )
@@ -213,6 +218,7 @@ class Crf(keras.layers.Layer):
             "start_penalty": self.start_penalty.tolist(),
             "transition_penalty": self.transition_penalty.tolist(),
             "end_penalty": self.end_penalty.tolist(),
+            "learn_transitions": self.learn_transitions,
         }
 
 

@@ -5,7 +5,8 @@ import enum
 import keras
 from keras import ops
 
-from strtf.config import Tasks
+from strtf.config import ModelOptions, Tasks
+from strtf.data.shapes import Memory, Unlimited
 from strtf.errors import StrtfError
 
 
@@ -26,7 +27,13 @@ class ExtractionModel(keras.Model):
 
     Args:
         tasks: which of NER and RC the model has.
+
+    Attributes:
+        pretrained: the layer that takes the pretrained encoder's weights and learns at `--learning_rate`; None where
+            all weights are fresh.
     """
+
+    pretrained: keras.layers.Layer | None = None
 
     def __init__(self, tasks: tuple[Task, ...], **kwargs):
         super().__init__(**kwargs)
@@ -70,6 +77,23 @@ class ExtractionModel(keras.Model):
 
     def classify_pairs(self, batch, states, training=False):
         """Logits [P, S] of the relation classes; class 0 is "No relation"."""
+        raise NotImplementedError
+
+    # ------------------------------------------------------------------------ cost
+    def pair_memory(self, options: ModelOptions, training: bool = False) -> Memory:
+        """How many pairs `classify_pairs` may take at once under `--rc_memory_mb`; see `models/memory.py`."""
+        return Unlimited()
+
+    def sentence_flops(self, lengths) -> float:
+        """Operations to encode sentences of these lengths, and to tag them where the model has NER."""
+        raise NotImplementedError
+
+    def pair_flops(self, options: ModelOptions, length: int, sizes) -> float:
+        """Operations to classify pairs of these sizes [p] (tokens of S_p) in one sentence of T = length tokens."""
+        raise NotImplementedError
+
+    def typical_product(self) -> tuple[int, int, int]:
+        """(m, k, n) of the matrix product [m, k] · [k, n] that most of the operations go into."""
         raise NotImplementedError
 
     def require(self, task: Task) -> None:

@@ -5,10 +5,17 @@ import re
 import keras
 import numpy as np
 
-from strtf.config import Experiment
+from strtf.config import Experiment, System
 from strtf.errors import StrtfError
 from strtf.layers.str_encoder import EncoderConfig
+from strtf.models.base import ExtractionModel
+from strtf.models.bilstm_crf import BilstmCrf
+from strtf.models.cnn import Cnn
 from strtf.models.focused_attention import FocusedAttention
+from strtf.models.joint_bilstm import JointBilstm
+from strtf.models.rcn import Rcn
+from strtf.models.rdcnn import Rdcnn
+from strtf.models.spert import Spert
 from strtf.schema import Schema
 from strtf.text.bieos import TagScheme
 
@@ -16,30 +23,42 @@ from strtf.text.bieos import TagScheme
 _AUTO_NUMBER = re.compile(r"^(\w+?)_\d+(?=/)")
 
 
-def build_model(experiment: Experiment, config: EncoderConfig, schema: Schema) -> FocusedAttention:
+PRETRAINED = (System.FOCUSED_ATTENTION, System.SPERT)
+SYSTEMS = {
+    System.FOCUSED_ATTENTION: FocusedAttention,
+    System.BILSTM_CRF: BilstmCrf,
+    System.RDCNN: Rdcnn,
+    System.CNN: Cnn,
+    System.RCN: Rcn,
+    System.JOINT_BILSTM: JointBilstm,
+    System.SPERT: Spert,
+}
+
+
+def build_model(experiment: Experiment, config: EncoderConfig, schema: Schema) -> ExtractionModel:
     """The experiment's model with fresh weights.
 
     Raises:
         StrtfError: K > N, windows longer than the encoder's positions.
     """
     options = experiment.model
-    if options.num_task_blocks > config.num_blocks:
+    if options.system is System.FOCUSED_ATTENTION and options.num_task_blocks > config.num_blocks:
         raise StrtfError(
             f"--num_task_blocks (K) must be at most {config.num_blocks}, the blocks of the encoder. "
             f"Received: {options.num_task_blocks}."
         )
-    if options.max_tokens > config.max_positions:
+    if options.max_tokens > config.max_positions and options.system in PRETRAINED:
         raise StrtfError(
             f"--max_tokens must be at most {config.max_positions}, the positions of the encoder. "
             f"Received: {options.max_tokens}."
         )
-    return FocusedAttention(
+    return SYSTEMS[options.system](
         config,
         options,
         TagScheme(schema.entity_types),
         schema.num_classes,
         dtype=experiment.training.precision.value,
-        name="focused_attention",
+        name=options.system.value,
     )
 
 

@@ -1,18 +1,17 @@
 """The focused attention model: STR-encoder, CRF, pair classifier (Fig. 2 of the paper)."""
 
-import keras
-from keras import ops
-
 from strtf.config import ModelOptions, RcFeatures
-from strtf.layers.crf import Crf
 from strtf.layers.pair_classifier import PairClassifier
 from strtf.layers.relation_pass import RelationPass
 from strtf.layers.str_encoder import EncoderConfig, StrEncoder
-from strtf.models.base import TASKS_OF, ExtractionModel, Task, weighted_mean
+from strtf.models.base import TASKS_OF, Task
+from strtf.models.crf_tagging import CrfTagging
+from strtf.models.flops import encoder_product, pair_flops, tag_flops
+from strtf.models.memory import PairMemory
 from strtf.text.bieos import TagScheme
 
 
-class FocusedAttention(ExtractionModel):
+class FocusedAttention(CrfTagging):
     """Joint entity and relation extraction.
 
     Args:
@@ -28,20 +27,10 @@ class FocusedAttention(ExtractionModel):
         super().__init__(TASKS_OF[options.tasks], dtype=dtype, **kwargs)
         # ---------------------------------------------------------------- layers
         policy = self.dtype_policy
-        wide = "float64" if policy.compute_dtype == "float64" else "float32"
         self.encoder = StrEncoder(config, options.num_task_blocks, options.dropout, dtype=policy, name="encoder")
         self.stop_at = None
         if Task.NER in self.tasks:
-            self.tag_dropout = keras.layers.Dropout(options.dropout, dtype=policy, name="tag_dropout")
-            self.tag_dense = keras.layers.Dense(scheme.num_tags, dtype=wide, name="tag_dense")  # W_ner, b_ner
-            self.crf = Crf(
-                scheme.num_tags,
-                scheme.start_penalty(),
-                scheme.transition_penalty(),
-                scheme.end_penalty(),
-                name="crf",
-            )
-            self.legal_decoding = options.legal_decoding
+            self.add_tagging(config.hidden_size, scheme, options)
         if Task.RC in self.tasks:
             blocks = self.encoder.task_blocks
             self.relation_pass = RelationPass(
@@ -68,8 +57,6 @@ class FocusedAttention(ExtractionModel):
     def _build_weights(self, width):
         self.encoder.build((None, None))
         self.encoder.built = True
-        if Task.NER in self.tasks:
-            self.tag_dense.build((None, None, width))
         if Task.RC in self.tasks:
             self.pair_classifier.build((None, width * self.features_per_row))
             self.pair_classifier.built = True
@@ -79,44 +66,31 @@ class FocusedAttention(ExtractionModel):
     def encode(self, batch, training=False):
         return self.encoder(batch["token_ids"], batch["lengths"], training=training, stop_at=self.stop_at)
 
-    def emissions(self, states, training=False):
-        """H_p^ner of Eq. (9): every token but [CLS], [SEP] included. [B, T-1, C]."""
-        return self.tag_dense(self.tag_dropout(states["output"][:, 1:], training=training))
-
     def classify_pairs(self, batch, states, training=False):
         self.require(Task.RC)
         features = self.relation_pass(states, pair_arrays(batch), training=training)  # [P, D] or [P, 3D]
         return self.pair_classifier(features, batch["pair_spans"], training=training)  # [P, S]
 
-    def tag(self, batch, states):
-        self.require(Task.NER)
-        emissions = self.emissions(states)
-        tags, _ = self.crf.decode(emissions, batch["lengths"] - 1, legal=self.legal_decoding)
-        return ops.pad(tags, ((0, 0), (1, 0))), emissions  # [B, T]
-
-    def span_log_probabilities(self, batch, emissions, spans):
-        """Log marginal probability of entity spans under the CRF.
-
-        Args:
-            emissions: [B, T-1, C] from `tag`.
-            spans: dict of [E] int32: `sentence`, `start`, `end` (token positions, [CLS] = 0), and the type's
-                `begin`, `inside`, `last`, `single` tags.
-
-        Returns:
-            [E] float32.
-        """
-        tags = (spans["begin"], spans["inside"], spans["last"], spans["single"])
-        places = (spans["sentence"], spans["start"] - 1, spans["end"] - 1)
-        return self.crf.span_log_marginals(emissions, batch["lengths"] - 1, *places, *tags, legal=self.legal_decoding)
-
-    def tag_loss(self, batch, states, training=False):
-        emissions = self.emissions(states, training)
-        log_p = self.crf.log_likelihood(emissions, batch["tags"][:, 1:], batch["lengths"] - 1)  # [B]
-        return weighted_mean(-log_p, batch["sentence_weights"])  # Eq. (12)
-
     def pair_variables(self):
         blocks = [variable for block in self.encoder.task_blocks for variable in block.trainable_variables]
         return blocks + self.pair_classifier.trainable_variables
+
+    # ----------------------------------------------------------------------- cost
+    @property
+    def pretrained(self):
+        return self.encoder
+
+    def pair_memory(self, options, training=False):
+        return PairMemory(self.encoder.config, options, training)
+
+    def sentence_flops(self, lengths):
+        return tag_flops(self.encoder.config, lengths, self.num_tags)
+
+    def pair_flops(self, options, length, sizes):
+        return pair_flops(self.encoder.config, options, length, sizes, self.pair_classifier.num_classes)
+
+    def typical_product(self):
+        return encoder_product(self.encoder.config)
 
 
 def pair_arrays(batch):

@@ -1,4 +1,4 @@
-"""How many pairs the relation pass may take at once under `--rc_memory_mb`."""
+"""How many pairs a model may classify at once under `--rc_memory_mb`."""
 
 import numpy as np
 
@@ -8,20 +8,15 @@ from strtf.layers.str_encoder import EncoderConfig
 BYTES_PER_FLOAT = 4
 
 
-class PairMemory:
-    """Estimates the activations of the relation pass, and says what fits the budget.
+class Budget:
+    """Says what fits `--rc_memory_mb`, by an estimate of the activations that subclasses give."""
 
-    Args:
-        config: the encoder's shape.
-        options: the budget, and what decides how many rows a pair needs.
-        training: whether the activations of all K blocks are kept for the gradient, or only those of one.
-    """
-
-    def __init__(self, config: EncoderConfig, options: ModelOptions, training: bool = False):
-        self.config = config
-        self.options = options
-        self.training = training
+    def __init__(self, options: ModelOptions):
         self.budget = options.rc_memory_mb * 2**20
+
+    def bytes(self, sizes: np.ndarray, length: int) -> int:
+        """Bytes that pairs of these sizes [p], in sentences of T tokens, take."""
+        raise NotImplementedError
 
     def pairs(self, tokens: int, length: int) -> int:
         """How many pairs of so many tokens, in sentences of T tokens, fit at once; at least 1."""
@@ -30,6 +25,37 @@ class PairMemory:
     def holds(self, sizes: np.ndarray, length: int) -> bool:
         """Whether pairs of these sizes [p], in sentences of T tokens, fit at once."""
         return self.bytes(sizes, length) <= self.budget
+
+
+class EvenMemory(Budget):
+    """Pairs that all take the same, whatever their size: so many floats, and so many for each token of a sentence.
+
+    The numbers that the systems give were fitted like those below, and are rather too high than too low.
+    """
+
+    def __init__(self, options: ModelOptions, floats: int, floats_per_token: int = 0):
+        super().__init__(options)
+        self.floats = floats
+        self.floats_per_token = floats_per_token
+
+    def bytes(self, sizes: np.ndarray, length: int) -> int:
+        return BYTES_PER_FLOAT * len(sizes) * (self.floats + length * self.floats_per_token)
+
+
+class PairMemory(Budget):
+    """Estimates the activations of the relation pass.
+
+    Args:
+        config: the encoder's shape.
+        options: the budget, and what decides how many rows a pair needs.
+        training: whether the activations of all K blocks are kept for the gradient, or only those of one.
+    """
+
+    def __init__(self, config: EncoderConfig, options: ModelOptions, training: bool = False):
+        super().__init__(options)
+        self.config = config
+        self.options = options
+        self.training = training
 
     def bytes(self, sizes: np.ndarray, length: int) -> int:
         """Bytes that pairs of these sizes [p] take: their rows, and slots up to the longest of them."""

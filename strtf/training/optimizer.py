@@ -1,4 +1,4 @@
-"""AdamW with warm-up and linear decay, one learning rate for the encoder and one for the heads."""
+"""AdamW with warm-up and linear decay, one learning rate for the pretrained encoder and one for all else."""
 
 import keras
 from keras import ops
@@ -29,13 +29,14 @@ class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
 def make_optimizer(options: TrainingOptions, total_steps: int, model: keras.Model) -> keras.optimizers.Optimizer:
     """A built optimizer for the model's trainable variables.
 
-    Encoder variables follow `learning_rate`, all others `head_learning_rate`. With mixed_float16 the loss is scaled.
+    Pretrained variables follow `learning_rate`, all others `head_learning_rate`. With mixed_float16 the loss is scaled.
     """
     warmup = int(options.warmup * total_steps)
     encoder = _adamw(options, WarmupLinearDecay(options.learning_rate, warmup, total_steps))
     heads = _adamw(options, WarmupLinearDecay(options.head_learning_rate, warmup, total_steps))
     groups = keras.optimizers.OptimizerMap(heads)
-    in_encoder = {id(variable) for variable in model.encoder.trainable_variables}
+    pretrained = model.pretrained.trainable_variables if model.pretrained is not None else []
+    in_encoder = {id(variable) for variable in pretrained}
     for variable in model.trainable_variables:
         if id(variable) in in_encoder:
             groups[variable.path] = encoder

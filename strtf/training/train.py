@@ -19,9 +19,8 @@ from strtf.errors import StrtfError
 from strtf.evaluation.rules import TypePairRule
 from strtf.extraction.compiled import compiles_each_shape
 from strtf.extraction.load import make_extractor, make_featurizer
-from strtf.layers.str_encoder import EncoderConfig
+from strtf.models.base import ExtractionModel
 from strtf.models.build import build_model
-from strtf.models.memory import PairMemory
 from strtf.pretrained.load import assign_weights, open_pretrained
 from strtf.run_dir import RunDir, read_json, write_json
 from strtf.schema import Schema
@@ -51,12 +50,13 @@ def train(experiment: Experiment, run_dir: RunDir, resume: bool = False) -> Trai
     pretrained = open_pretrained(experiment.model.encoder)
     _warn_about_case(experiment, pretrained)
     model = build_model(experiment, pretrained.config, schema)
-    assign_weights(model.encoder, pretrained.weights)
+    if model.pretrained is not None:
+        assign_weights(model.pretrained, pretrained.weights)
     featurizer = make_featurizer(experiment, schema, pretrained.vocabulary)
     featurizer.corpus(dev_split)  # --overlaps=error concerns it too, and should not wait for the first epoch's end
     examples, lost = featurizer.corpus(train_split)
     _report(train_split, dev_split, examples, schema, lost)
-    batches = TrainingBatches(examples, experiment.training, batch_shapes(experiment, pretrained.config, examples))
+    batches = TrainingBatches(examples, experiment.training, batch_shapes(experiment, model, examples))
     optimizer = make_optimizer(experiment.training, batches.steps_per_epoch * experiment.training.epochs, model)
     step = make_step(model, optimizer, experiment.training)
     extractor = make_extractor(experiment, model, featurizer)
@@ -78,9 +78,9 @@ def make_deterministic(seed: int) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def batch_shapes(experiment: Experiment, config: EncoderConfig, examples: Sequence[Example]) -> Shapes:
+def batch_shapes(experiment: Experiment, model: ExtractionModel, examples: Sequence[Example]) -> Shapes:
     """Few shapes where each is compiled for; exact ones elsewhere."""
-    memory = PairMemory(config, experiment.model, training=True)
+    memory = model.pair_memory(experiment.model, training=True)
     if not experiment.training.jit_compile and not compiles_each_shape():
         return ExactShapes(memory)
     longest = max(len(example.token_ids) for example in examples)

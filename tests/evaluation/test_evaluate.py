@@ -10,8 +10,9 @@ from seqeval.scheme import IOBES
 from strtf.config import Experiment, OverlapPolicy
 from strtf.data.features import Featurizer
 from strtf.errors import DataError
-from strtf.evaluation.evaluate import ROWS, evaluate, score_table
+from strtf.evaluation.evaluate import evaluate, score_table
 from strtf.evaluation.rules import NearestRule, TypePairRule
+from strtf.evaluation.scores import ROWS
 from strtf.extraction.extractor import Extraction, Related
 from strtf.models.base import Task
 from strtf.schema import Entity, Relation, Schema, Sentence
@@ -79,6 +80,17 @@ def test_a_perfect_extraction(answering):
     for row in ("rc_predicted", "rc_boundaries", "rc_gold"):
         assert counts(scores[row]) == (2, 2, 2)
     assert scores["not_representable"] == {}
+
+
+def test_counts_of_each_sentence(answering):
+    found = [GOLD, sentence("p", TEXT, SPANS[:2], [(0, 1, "Position")])]
+    related = [[(0, 1, "Position(1→2)")], [(0, 1, "Position(1→2)"), (1, 2, "Position(1→2)")]]
+    per_sentence = evaluate(answering(found, related), [GOLD, GOLD])["per_sentence"]
+    assert per_sentence == {
+        "ner": {"gold": [3, 3], "predicted": [3, 2], "correct": [3, 2]},
+        "rc_predicted": {"gold": [2, 2], "predicted": [2, 1], "correct": [2, 1]},
+        "rc_gold": {"gold": [2, 2], "predicted": [1, 2], "correct": [1, 1]},
+    }
 
 
 def test_a_wrong_entity_type_breaks_the_strict_match_only(answering):

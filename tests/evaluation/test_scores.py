@@ -4,7 +4,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from strtf.evaluation.scores import Score, compare, compare_by, macro_f1
+from strtf.evaluation.scores import Score, compare, compare_by, compare_each, macro_f1
 
 items = st.sets(st.tuples(st.integers(0, 5), st.sampled_from("abc")), max_size=6)
 sides = st.lists(st.tuples(items, items), max_size=6)
@@ -31,6 +31,10 @@ def test_definitions(score, expected):
 def test_micro_average_counts_over_all_sentences():
     score = compare([{1, 2, 3, 4}, {1}], [{1}, {1, 2, 3}])
     assert score == Score(gold=5, predicted=4, correct=2)
+
+
+def test_each_sentence_has_its_counts():
+    assert compare_each([{1, 2}, {1}], [{1}, {2, 3}]) == [Score(2, 1, 1), Score(1, 2, 0)]
 
 
 def test_the_same_item_of_another_sentence_is_no_match():

@@ -27,17 +27,20 @@ class StubModel:
     """Tags each letter by LETTERS; relates every pair, "Modifier" where the second entity is one token."""
 
     def __init__(self, config, vocabulary, scheme):
-        from types import SimpleNamespace
-
         from strtf.models.base import Task
 
         self.tasks = (Task.NER, Task.RC)
-        self.encoder = SimpleNamespace(config=config)
+        self.config = config
         self.scored_pairs = []
         self.edge_tag = None  # what it makes of letters at a window's edges, where context is missing
         self._tags = np.zeros(len(vocabulary.ids), np.int32)
         for letter, tag in LETTERS.items():
             self._tags[vocabulary.id(letter)] = scheme.names.index(tag)
+
+    def pair_memory(self, options, training=False):
+        from strtf.models.memory import PairMemory
+
+        return PairMemory(self.config, options, training)
 
     def require(self, task):
         assert task in self.tasks

@@ -14,7 +14,6 @@ from strtf.extraction.extractor import Extractor
 from strtf.extraction.load import load_extractor, make_extractor, no_relation_shift
 from strtf.models.base import Task
 from strtf.models.build import named_values
-from strtf.models.memory import PairMemory
 from strtf.run_dir import RunDir, write_tensors
 
 LARGEST_PAIR_BYTES = 48 * 1200  # of 48 tokens in the tiny model, about
@@ -120,7 +119,7 @@ def watched(function, seen):
 @pytest.fixture(scope="module")
 def bucketed(random_experiment, random_model, random_featurizer):
     """An extractor as under a backend that compiles for each shape, and the shapes that each function met."""
-    memory = PairMemory(random_model.encoder.config, random_experiment.model)
+    memory = random_model.pair_memory(random_experiment.model)
     shapes = BucketedShapes(random_experiment.model.max_tokens, memory)
     extractor, seen = Extractor(random_model, random_featurizer, random_experiment.model, shapes=shapes), {}
     for name in ("_encode", "_tag", "_span_log_probabilities", "_classify"):

@@ -1,11 +1,12 @@
+import contextlib
 import dataclasses
 
 import numpy as np
 import pytest
 
-from strtf.config import Experiment, ModelOptions, Tasks
+from strtf.config import Experiment, ModelOptions, System, Tasks
 from strtf.errors import StrtfError
-from strtf.models.build import assign_named, build_model, named_values
+from strtf.models.build import SYSTEMS, assign_named, build_model, named_values
 
 
 def experiment(**model):
@@ -20,6 +21,15 @@ class TestBuildModel:
     def test_windows_longer_than_the_positions(self, tiny_config, tiny_schema):
         with pytest.raises(StrtfError, match=r"--max_tokens must be at most 64, .* Received: 65"):
             build_model(experiment(max_tokens=65), tiny_config, tiny_schema)
+
+    @pytest.mark.parametrize("system", ["spert", "joint_bilstm"])
+    def test_positions_bind_only_pretrained_encoders(self, tiny_config, tiny_schema, system):
+        bound = {"spert": pytest.raises(StrtfError, match="--max_tokens must be at most 64")}
+        with bound.get(system, contextlib.nullcontext()):
+            build_model(experiment(system=System(system), max_tokens=65), tiny_config, tiny_schema)
+
+    def test_every_system_has_a_model(self):
+        assert SYSTEMS.keys() == set(System)
 
     def test_k_0_where_relations_are_trained(self):
         with pytest.raises(StrtfError, match="num_task_blocks must be at least 1"):

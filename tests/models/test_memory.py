@@ -7,7 +7,7 @@ import pytest
 
 from strtf.config import ModelOptions, RcCompute, RcMask
 from strtf.layers.str_encoder import EncoderConfig
-from strtf.models.memory import PairMemory
+from strtf.models.memory import EvenMemory, PairMemory
 
 BASE = EncoderConfig(vocabulary_size=100, num_blocks=12, hidden_size=768, num_heads=12, intermediate_size=3072)
 OPTIONS = ModelOptions(rc_memory_mb=64)
@@ -21,6 +21,15 @@ def test_as_many_pairs_as_the_budget_holds(changes, training):
     assert number > 1 or memory.bytes(np.full(2, 9), 128) > memory.budget
     assert memory.holds(np.full(number, 9), 128) or number == 1
     assert not memory.holds(np.full(number + 1, 9), 128)
+
+
+def test_pairs_that_all_take_the_same_fit_by_number():
+    memory = EvenMemory(OPTIONS, floats=2**10, floats_per_token=2**7)
+    bytes_of_one = 4 * (2**10 + 128 * 2**7)
+    assert memory.pairs(9, 128) == 64 * 2**20 // bytes_of_one
+    assert memory.holds(np.full(memory.pairs(9, 128), 3), 128)
+    assert not memory.holds(np.full(memory.pairs(9, 128) + 1, 3), 128)
+    assert memory.pairs(9, 64) > memory.pairs(9, 128)
 
 
 def test_one_pair_always_fits():

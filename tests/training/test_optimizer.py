@@ -81,6 +81,14 @@ def test_some_variables_are_of_the_heads(decayed):
     assert heads == {"tag_dense", "crf", "pair_classifier"}
 
 
+def test_a_system_without_pretrained_weights_learns_at_the_rate_of_heads(make_model):
+    model = make_model(system="rdcnn", tasks="ner", units=8)
+    options = TrainingOptions(learning_rate=1e-2, head_learning_rate=5e-2, weight_decay=0.1, warmup=0.0)
+    for path, (before, after) in step_on_zero_gradients(model, options).items():
+        if not path.endswith("bias"):
+            np.testing.assert_allclose(after, before * (1 - 5e-2 * 0.1), rtol=1e-5, err_msg=path)
+
+
 def test_warmup_is_a_share_of_all_steps(tiny_model):
     model = tiny_model()
     options = TrainingOptions(learning_rate=1.0, head_learning_rate=2.0, warmup=0.2)

@@ -10,7 +10,7 @@ from strtf.data.batches import TrainingBatches
 from strtf.data.buckets import BucketedShapes
 from strtf.data.shapes import ExactShapes
 from strtf.models.base import Task
-from strtf.models.focused_attention import FocusedAttention
+from strtf.models.build import SYSTEMS
 from strtf.text.bieos import TagScheme
 from strtf.training.tensorflow_chunks import chunked_losses_and_gradients
 
@@ -30,7 +30,7 @@ def make(tiny_config, tiny_schema, randomize):
     def model(**options):
         options = from_values(ModelOptions, {"dropout": 0.0} | options)
         scheme = TagScheme(tiny_schema.entity_types)
-        made = FocusedAttention(tiny_config, options, scheme, tiny_schema.num_classes, dtype="float64")
+        made = SYSTEMS[options.system](tiny_config, options, scheme, tiny_schema.num_classes, dtype="float64")
         for variable in made.trainable_variables:
             randomize_variable(variable)
         return made
@@ -65,7 +65,9 @@ def chunked(model, batch):
 @pytest.mark.parametrize(
     "options",
     [{"rc_mask": mask, "num_task_blocks": k} for mask in ("pair_focused", "cls_focused") for k in (1, 2, 4)]
-    + [{"rc_features": "cls_and_entities", "num_task_blocks": 2}, {"tasks": "rc", "num_task_blocks": 2}],
+    + [{"rc_features": "cls_and_entities", "num_task_blocks": 2}, {"tasks": "rc", "num_task_blocks": 2}]
+    + [{"system": system, "tasks": "rc", "units": 8} for system in ("cnn", "rcn", "joint_bilstm")]
+    + [{"system": system, "units": 8} for system in ("joint_bilstm", "spert")],
     ids=lambda options: "-".join(map(str, options.values())),
 )
 def test_losses_and_gradients_are_those_of_all_pairs_at_once(make, pairs_of_all_sizes, options, shapes):

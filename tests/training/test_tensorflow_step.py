@@ -11,7 +11,6 @@ from strtf.config import ModelOptions, Precision, Tasks, TrainingOptions
 from strtf.data.batches import TrainingBatches
 from strtf.data.buckets import BucketedShapes
 from strtf.data.shapes import ExactShapes, Unlimited
-from strtf.models.memory import PairMemory
 from strtf.training.optimizer import make_optimizer
 from strtf.training.tensorflow_step import TensorFlowStep
 
@@ -190,7 +189,7 @@ def test_compiled_step_equals_the_plain_step(tiny_model, pairs_of_all_sizes):
 
 def test_pairs_beyond_the_budget_cost_one_more_trace(tiny_model, pairs_of_all_sizes, random_pair_batch):
     step, options = make_step(tiny_model(dropout=0.1)), TrainingOptions(batch_size=2, negative_keep=1.0)
-    memory = PairMemory(tiny_model().encoder.config, ModelOptions(rc_memory_mb=16), training=True)
+    memory = tiny_model().pair_memory(ModelOptions(rc_memory_mb=16), training=True)
     memory.budget = memory.bytes(np.full(40, 9), 64)
     made = [batch for _, batch in TrainingBatches(pairs_of_all_sizes, options, ExactShapes(memory)).epoch(0)]
     assert {"chunks" in batch for batch in made} == {True, False}

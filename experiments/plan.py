@@ -1,0 +1,165 @@
+"""What there is to train: rows (flag files), seeds and a corpus, without what is done and without repetitions.
+
+Rows whose options come to the same experiment, such as our model's in tables II, III and IV, are one job. A result
+belongs to a row as long as it was made with the options that the row's flag files give today.
+"""
+
+import dataclasses
+import hashlib
+import json
+import pathlib
+from collections.abc import Iterable, Sequence
+
+from experiments.record import portable_experiment, recorded_experiment, write_record
+from strtf.config import Experiment
+from strtf.errors import StrtfError
+from strtf.flags import parse_experiment
+from strtf.run_dir import read_as, read_json
+
+EXPERIMENTS = pathlib.Path("experiments")
+CORPORA = EXPERIMENTS / "corpora"
+NOT_ROWS = ("corpora", "settings")
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One row of one table with one seed.
+
+    Attributes:
+        name: table and row, as the flag file's path below `experiments/`: `table_2_ner/rdcnn`.
+        corpus: last name of --data_dir.
+        arguments: of `python -m strtf.train`, without --run_dir.
+        experiment: what they describe.
+        result: where the scores go.
+    """
+
+    name: str
+    corpus: str
+    arguments: tuple[str, ...]
+    experiment: Experiment
+    result: pathlib.Path
+
+    @property
+    def key(self) -> str:
+        """The same for rows that train the same: all options that change what is computed."""
+        return experiment_key(self.experiment)
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One training, for all the rows that it serves."""
+
+    rows: tuple[Row, ...]
+    directory: pathlib.Path
+
+    @property
+    def first(self) -> Row:
+        return self.rows[0]
+
+    @property
+    def log(self) -> pathlib.Path:
+        return self.directory / "log"
+
+    @property
+    def run_dir(self) -> pathlib.Path:
+        return self.directory / "run"
+
+
+def experiment_key(experiment: Experiment) -> str:
+    return json.dumps(portable_experiment(experiment, operational=False), sort_keys=True)
+
+
+def flag_files(paths: Iterable[str]) -> list[pathlib.Path]:
+    """The rows among files and folders; `experiments` itself stands for all of its rows.
+
+    Raises:
+        StrtfError: a path that holds none.
+    """
+    found = []
+    for path in map(pathlib.Path, paths):
+        inside = sorted(path.rglob("*.flags")) if path.is_dir() else [path] if path.is_file() else []
+        rows = [file for file in inside if file.parent.name not in NOT_ROWS]
+        if not rows:
+            raise StrtfError(f"--rows must name flag files, or folders of them. Received: {path}.")
+        found += [file for file in rows if file not in found]
+    return found
+
+
+def corpus_file(name: str) -> pathlib.Path:
+    """Flag file of a corpus by its name."""
+    path = CORPORA / f"{name}.flags"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in CORPORA.glob("*.flags")))
+        raise StrtfError(f"--corpus must be one of {known}. Received: {name}.")
+    return path
+
+
+def make_row(file: pathlib.Path, seed: int, shared: Sequence[str], results: pathlib.Path) -> Row:
+    """A row from its flag file.
+
+    Args:
+        shared: arguments that follow the flag file: the corpus' file, data, encoder.
+
+    Raises:
+        StrtfError: what is wrong in the flag file, with its name.
+    """
+    arguments = (f"--flagfile={file.as_posix()}", *shared, f"--seed={seed}")
+    try:
+        experiment = parse_experiment(list(arguments))
+    except StrtfError as error:
+        raise StrtfError(f"{file}: {error}") from error
+    corpus = pathlib.Path(experiment.data.data_dir or experiment.data.train_data).name
+    if not corpus:
+        raise StrtfError(f"--data_dir must name the corpus of {file}. Received: nothing, there and in --corpus.")
+    inside = file.relative_to(EXPERIMENTS) if file.is_relative_to(EXPERIMENTS) else pathlib.Path(file.name)
+    name = inside.with_suffix("").as_posix()
+    return Row(name, corpus, arguments, experiment, results / corpus / f"{name}-seed{seed}.json")
+
+
+def make_plan(rows: Sequence[Row], runs: pathlib.Path, results: pathlib.Path) -> list[Job]:
+    """The jobs that are left. Rows that an earlier result serves get their copy of it at once.
+
+    Raises:
+        StrtfError: a result that other options made.
+    """
+    waiting: dict[str, list[Row]] = {}
+    records = _records(results)
+    for row in rows:
+        if row.result.exists():
+            _check_same(row)
+        elif row.key in records:
+            write_record(row, records[row.key])
+        else:
+            waiting.setdefault(row.key, []).append(row)
+    return [Job(tuple(alike), _directory(alike[0], runs)) for alike in waiting.values()]
+
+
+def _records(results: pathlib.Path) -> dict[str, dict]:
+    """Earlier results by the key of their experiment."""
+    found = {}
+    for path in sorted(results.rglob("*.json")):
+        experiment = read_as(path, recorded_experiment)
+        record = read_json(path)
+        if "per_sentence" in record:  # results of an earlier program have too little for the tables
+            found[experiment_key(experiment)] = record
+    return found
+
+
+def _check_same(row: Row) -> None:
+    mine = Experiment.from_json(portable_experiment(row.experiment))
+    differences = read_as(row.result, recorded_experiment).differences(mine)
+    if differences:
+        raise StrtfError(
+            f"{row.result} must be a result of the row's options. Received (result against flags): "
+            f"{'; '.join(differences)}. Remove it to train again, or give another --results."
+        )
+
+
+def _directory(row: Row, runs: pathlib.Path) -> pathlib.Path:
+    """RUNS/CORPUS/NAME-OPTIONS-seedN: rows that train alike find one directory, whichever of them comes first."""
+    values = portable_experiment(row.experiment, operational=False)
+    seed = values["training"].pop("seed")
+    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode(errors="surrogateescape")).hexdigest()[:8]
+    folder = runs / row.corpus
+    existing = sorted(folder.glob(f"*-{digest}-seed{seed}"))
+    return existing[0] if existing else folder / f"{pathlib.Path(row.name).name}-{digest}-seed{seed}"

@@ -1,0 +1,81 @@
+"""Tagging that models share: token rows to emissions, and the CRF over them (Eqs. 9-12)."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from strtf.config import ModelOptions
+from strtf.layers.crf import Crf
+from strtf.models.base import ExtractionModel, Task, weighted_mean
+from strtf.models.flops import dense_flops
+from strtf.text.bieos import TagScheme
+
+
+class CrfTagging(ExtractionModel):
+    """A model whose `encode` gives rows of all tokens as `output` [B, T, D], from which a CRF tags.
+
+    A subclass calls `add_tagging` where it has the task NER.
+    """
+
+    def add_tagging(self, width: int, scheme: TagScheme, options: ModelOptions, learn_transitions: bool = True) -> None:
+        """Makes and builds the layers.
+
+        Args:
+            width: D.
+            scheme: the tags.
+            options: dropout, and whether decoding is restricted to legal tag sequences.
+            learn_transitions: see `Crf`.
+        """
+        policy = self.dtype_policy
+        wide = "float64" if policy.compute_dtype == "float64" else "float32"
+        self.tag_dropout = keras.layers.Dropout(options.dropout, dtype=policy, name="tag_dropout")
+        self.tag_dense = keras.layers.Dense(scheme.num_tags, dtype=wide, name="tag_dense")  # W_ner, b_ner
+        self.crf = Crf(
+            scheme.num_tags,
+            scheme.start_penalty(),
+            scheme.transition_penalty(),
+            scheme.end_penalty(),
+            learn_transitions,
+            name="crf",
+        )
+        self.legal_decoding = options.legal_decoding
+        self.tag_dense.build((None, None, width))
+
+    @property
+    def num_tags(self) -> int:
+        """C, or 0 without the task NER."""
+        return self.crf.num_tags if Task.NER in self.tasks else 0
+
+    def emission_flops(self, lengths, width: int) -> float:
+        """Operations of the emissions from rows of D = width."""
+        return dense_flops(np.asarray(lengths) - 1, width, self.num_tags)
+
+    def emissions(self, states, training=False):
+        """H_p^ner of Eq. (9): every token but [CLS], [SEP] included. [B, T-1, C]."""
+        return self.tag_dense(self.tag_dropout(states["output"][:, 1:], training=training))
+
+    def tag(self, batch, states):
+        self.require(Task.NER)
+        emissions = self.emissions(states)
+        tags, _ = self.crf.decode(emissions, batch["lengths"] - 1, legal=self.legal_decoding)
+        return ops.pad(tags, ((0, 0), (1, 0))), emissions  # [B, T]
+
+    def span_log_probabilities(self, batch, emissions, spans):
+        """Log marginal probability of entity spans under the CRF.
+
+        Args:
+            emissions: [B, T-1, C] from `tag`.
+            spans: dict of [E] int32: `sentence`, `start`, `end` (token positions, [CLS] = 0), and the type's
+                `begin`, `inside`, `last`, `single` tags.
+
+        Returns:
+            [E] float32.
+        """
+        tags = (spans["begin"], spans["inside"], spans["last"], spans["single"])
+        places = (spans["sentence"], spans["start"] - 1, spans["end"] - 1)
+        return self.crf.span_log_marginals(emissions, batch["lengths"] - 1, *places, *tags, legal=self.legal_decoding)
+
+    def tag_loss(self, batch, states, training=False):
+        emissions = self.emissions(states, training)
+        log_p = self.crf.log_likelihood(emissions, batch["tags"][:, 1:], batch["lengths"] - 1)  # [B]
+        return weighted_mean(-log_p, batch["sentence_weights"])  # Eq. (12)

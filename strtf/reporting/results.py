@@ -1,0 +1,72 @@
+"""Results of `python -m experiments.run`, read back: {corpus: {(table, row): records over seeds}}."""
+
+import pathlib
+
+import numpy as np
+
+from strtf.config import Experiment
+from strtf.errors import StrtfError
+from strtf.evaluation.scores import COUNTS
+from strtf.run_dir import read_json
+
+Records = dict[tuple[str, str], list[dict]]
+
+
+def read_results(directory: str) -> dict[str, Records]:
+    """All results below a directory, those of each row by seed.
+
+    Raises:
+        StrtfError: no such directory, no results there, a file that is none, a row whose seeds differ in more
+            than their seed.
+    """
+    root = pathlib.Path(directory)
+    if not root.is_dir():
+        raise StrtfError(f"--runs must be a directory of results. Received: {directory!r}. `make tables` fills one.")
+    found: dict[str, Records] = {}
+    for path in sorted(root.rglob("*.json")):
+        record = read_json(path)
+        corpus, table, row = _place(record, path)
+        found.setdefault(corpus, {}).setdefault((table, row), []).append(record)
+    if not found:
+        raise StrtfError(f"--runs must hold results. Received: {root}, without any. `make tables` fills it.")
+    for records in found.values():
+        for alike in records.values():
+            alike.sort(key=lambda record: record["seed"])
+            _check_alike(alike)
+    return found
+
+
+def sentence_counts(records: list[dict], score: str) -> np.ndarray | None:
+    """[seeds, sentences, 3] counts of a score for `bootstrap.p_value`; None where a record has none."""
+    counts = [record.get("per_sentence", {}).get(score) for record in records]
+    if not counts or None in counts:
+        return None
+    return np.stack([np.stack([each[name] for name in COUNTS], axis=-1) for each in counts])
+
+
+def _place(record: dict, path: pathlib.Path) -> tuple[str, str, str]:
+    """(corpus, table, row) of a record; a row outside any table has the table ''."""
+    try:
+        data, seed = record["experiment"]["data"], record["seed"]
+        table, _, row = record["row"].rpartition("/")
+        corpus = pathlib.Path(data["data_dir"] or data["train_data"]).name
+        if type(seed) is not int:
+            raise TypeError(seed)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise StrtfError(
+            f"{path} must be a result of `python -m experiments.run`. Received: {type(error).__name__}: {error}. "
+            "Keep other files elsewhere."
+        ) from error
+    return corpus, table, row
+
+
+def _check_alike(records: list[dict]) -> None:
+    first = records[0]
+    for other in records[1:]:
+        mine, theirs = (Experiment.from_json(record["experiment"]) for record in (first, other))
+        differences = [line for line in mine.differences(theirs) if not line.startswith("--seed:")]
+        if differences or other["seed"] == first["seed"]:
+            raise StrtfError(
+                f"Results of one row must differ in their seed alone. Received: {first['row']}, seeds {first['seed']} "
+                f"and {other['seed']}: {'; '.join(differences) or 'twice the same'}. Train the row anew."
+            )

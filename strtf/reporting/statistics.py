@@ -1,0 +1,87 @@
+"""Table I for any corpus: entities of each type, relations of each class, pairs without a relation."""
+
+import collections
+from collections.abc import Iterable, Mapping, Sequence
+
+import pandas as pd
+
+from strtf.config import DataOptions
+from strtf.data.load import SPLITS, load_split, split_paths
+from strtf.errors import StrtfError
+from strtf.reporting.paper import ENTITIES, KEPT, NO_RELATION_KEPT, RELATIONS
+from strtf.schema import NO_RELATION, Direction, Sentence, candidate_pairs, direction_of
+
+Key = tuple[str, str, str]  # kind, item, direction
+
+DIRECTIONS = {Direction.FORWARD: "e1 to e2", Direction.BACKWARD: "e2 to e1"}  # as the paper writes them
+PAPER: dict[Key, int] = {
+    **{("entity", name, ""): number for name, number in ENTITIES.items()},
+    **{("relation", name, DIRECTIONS[way]): number for (name, way), number in RELATIONS.items()},
+    ("total", "entities", ""): sum(ENTITIES.values()),
+    ("total", "relations", ""): sum(RELATIONS.values()),
+}
+COLUMNS = ("item", "direction", "paper", *SPLITS, "total")
+
+
+def load_splits(options: DataOptions) -> dict[str, list[Sentence]]:
+    """The splits that the options name.
+
+    Raises:
+        StrtfError: they name none.
+    """
+    paths = split_paths(options)
+    if not paths:
+        raise StrtfError("--data_dir (or --train_data) must name a corpus. Received: neither.")
+    return {split: load_split(options, split) for split in (SPLITS if set(paths) == {"train"} else paths)}
+
+
+def corpus_statistics(splits: Mapping[str, Sequence[Sentence]]) -> pd.DataFrame:
+    """Table I: a line for each count, the paper's beside that of each split and of all splits.
+
+    Everything is counted as annotated, overlapping entities included. The paper gives "No relation" after 85 % of them
+    were discarded, so the last line is what would be left of ours.
+    """
+    counts = {split: _counts(sentences) for split, sentences in splits.items()}
+    counts["total"] = sum(counts.values(), collections.Counter())
+    lines = [
+        [*key[1:], PAPER.get(key), *(counts[split][key] if split in counts else None for split in (*SPLITS, "total"))]
+        for key in _order(counts["total"])
+    ]
+    kept = [None if number is None else round(KEPT * number) for number in lines[-1][3:]]
+    lines.append([f"{NO_RELATION}, {KEPT:.0%} of these pairs", "none", NO_RELATION_KEPT, *kept])
+    return pd.DataFrame(lines, columns=COLUMNS).astype(dict.fromkeys(COLUMNS[2:], "Int64"))
+
+
+def _counts(sentences: Iterable[Sentence]) -> collections.Counter:
+    counts: collections.Counter[Key] = collections.Counter()
+    for sentence in sentences:
+        entities = {entity.id: entity for entity in sentence.entities}
+        related = {frozenset((r.head, r.tail)) for r in sentence.relations if r.head != r.tail}
+        pairs = len(candidate_pairs(len(entities)))
+        totals = {
+            "sentences": 1,
+            "characters": len(sentence.text),
+            "entities": len(entities),
+            "relations": len(sentence.relations),
+            "pairs of entities": pairs,
+            "pairs without a relation": pairs - len(related),
+        }
+        counts.update({("total", name, ""): number for name, number in totals.items()})
+        counts.update(("entity", entity.type, "") for entity in sentence.entities)
+        for relation in sentence.relations:
+            direction = direction_of(entities[relation.head], entities[relation.tail])
+            counts["relation", relation.type, DIRECTIONS[direction]] += 1
+    return counts
+
+
+def _order(found: Mapping[Key, int]) -> list[Key]:
+    """Texts, entities, relations, pairs; types as the paper has them, then by number."""
+
+    def of(kind: str) -> list[Key]:
+        papers = [key for key in PAPER if key[0] == kind and key in found]
+        others = sorted((key for key in found if key[0] == kind and key not in PAPER), key=lambda k: (-found[k], k))
+        return papers + others
+
+    names = ("sentences", "characters", "entities", "relations", "pairs of entities", "pairs without a relation")
+    first, second, entities, relations, *pairs = (("total", name, "") for name in names)
+    return [first, second, *of("entity"), entities, *of("relation"), relations, *pairs]

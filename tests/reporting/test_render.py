@@ -1,0 +1,35 @@
+"""The three forms of a table."""
+
+import io
+
+import pandas as pd
+
+from strtf.reporting.render import paragraph, render
+
+TABLE = pd.DataFrame({"": ["a|b_c", "γ"], "F1": ["97.2 ± 0.1", None], "n": [3, 10]})
+
+
+def test_markdown_is_padded_and_keeps_its_columns():
+    assert render("Title", TABLE, "markdown") == (
+        "## Title\n\n"
+        "|        | F1         | n   |\n"
+        "|--------|------------|-----|\n"
+        "| a\\|b_c | 97.2 ± 0.1 | 3   |\n"
+        "| γ      |            | 10  |\n"
+    )
+
+
+def test_latex_escapes_what_latex_reads():
+    text = render("50 % & more", TABLE, "latex")
+    assert r"\caption{50 \% \& more}" in text and r"\begin{tabular}{lrr}" in text
+    assert r"a|b\_c & 97.2 $\pm$ 0.1 & 3 \\" in text
+    assert text.count(r"\begin") == text.count(r"\end") == 2
+
+
+def test_csv_comes_back():
+    assert pd.read_csv(io.StringIO(render("Title", TABLE, "csv")))["n"].tolist() == [3, 10]
+
+
+def test_a_note():
+    assert paragraph("a < b", "markdown") == "a < b\n"
+    assert paragraph("a < b", "latex") == "a $<$ b\n"

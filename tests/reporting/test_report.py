@@ -1,0 +1,85 @@
+"""All tables of results together."""
+
+import io
+
+import pandas as pd
+import pytest
+
+from strtf.config import DataOptions
+from strtf.errors import StrtfError
+from strtf.reporting.report import report, write_report
+
+COUNTS = [(2, 2, 1), (1, 1, 1)]
+ANGIOGRAPHY = DataOptions(data_dir="angiography")
+
+
+@pytest.fixture
+def runs(result, tmp_path):
+    result("table_2_ner/rdcnn", 0, {"ner": COUNTS})
+    result("table_5_k_and_mask/k4_eq14", 0, {"ner": COUNTS, "rc_predicted": COUNTS})
+    return tmp_path / "reports"
+
+
+def test_tables_with_results_are_printed_and_others_named(runs):
+    text = report(str(runs), DataOptions(), "markdown", None)
+    assert "## Table II. NER, reports" in text and "## Table V. K and the mask, reports" in text
+    assert "## Table III" not in text
+    assert text.endswith("No results of reports yet: table_3_rc, table_4_joint, table_6_ablation, relation_heads.\n")
+    assert text.count("paired bootstrap") == 1
+
+
+def test_table_1_comes_first(runs):
+    text = report(str(runs), ANGIOGRAPHY, "latex", None)
+    assert text.index("Table I. Types of entities and relations, angiography") < text.index("Table II.")
+
+
+def test_corpora_have_tables_of_their_own(result, runs, tmp_path):
+    result("table_2_ner/rdcnn", 0, {"ner": COUNTS}, corpus="others")
+    text = report(str(tmp_path), DataOptions(), "markdown", None)
+    assert text.index("Table II. NER, others") < text.index("Table II. NER, reports")
+
+
+def test_csv_holds_every_number(runs):
+    frame = pd.read_csv(io.StringIO(report(str(runs), DataOptions(), "csv", None)))
+    found = frame[(frame["row"] == "rdcnn") & (frame["metric"] == "f1")].iloc[0]
+    assert (found["corpus"], found["table"], found["paper"]) == ("reports", "table_2_ner", 95.69)
+    assert found["mean"] == pytest.approx(200 / 3)
+    assert set(frame["table"]) >= {"table_3_rc", "table_5_k_and_mask"}
+
+
+def test_csv_of_table_1():
+    frame = pd.read_csv(io.StringIO(report(None, ANGIOGRAPHY, "csv", None)))
+    assert frame["item"].iloc[0] == "sentences"
+
+
+def test_the_figure(runs, tmp_path):
+    report(str(runs), DataOptions(), "markdown", str(tmp_path / "figure.png"))
+    assert (tmp_path / "figure.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ((None, DataOptions(), "markdown", None), "--runs must be a directory of results, or --data_dir a corpus"),
+        (("runs", ANGIOGRAPHY, "csv", None), "--format=csv must have one kind of table"),
+        (("runs", DataOptions(), "markdown", "none/figure.png"), "must be a file that can be written"),
+        ((None, ANGIOGRAPHY, "markdown", "figure.png"), "--figure must have the results of one corpus. Received: none"),
+    ],
+)
+def test_mistakes(runs, given, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StrtfError, match=message):
+        report(str(runs) if given[0] else None, *given[1:])
+
+
+def test_a_figure_of_two_corpora_is_an_error(result, runs, tmp_path):
+    result("table_2_ner/rdcnn", 0, {"ner": COUNTS}, corpus="others")
+    with pytest.raises(StrtfError, match="one corpus. Received: others, reports"):
+        report(str(tmp_path), DataOptions(), "markdown", str(tmp_path / "figure.png"))
+
+
+def test_output(tmp_path, capsys):
+    write_report("a table\n", "-")
+    assert capsys.readouterr().out == "a table\n"
+    write_report("a table\n", str(tmp_path / "tables.md"))
+    assert (tmp_path / "tables.md").read_text() == "a table\n"
