@@ -23,7 +23,7 @@ from strtf.text.bieos import TagScheme
 
 PIECES = 5  # before, e1, between, e2, behind
 CAPSULES = 8  # of a piece
-PRIMARY_SIZE, CLASS_SIZE = 8, 16  # Sabour et al. 2017, Section 4
+PRIMARY_SIZE, CLASS_SIZE = 8, 16  # Sabour et al. 2017
 
 
 class Rcn(ExtractionModel):
