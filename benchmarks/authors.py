@@ -31,7 +31,7 @@ class AuthorsFormulation:
 
     def __init__(self, model, rc_mask: RcMask):
         self.model = model
-        self.encoder = model.encoder
+        self.encoder = self.pretrained = model.encoder
         blocks, policy = model.encoder.task_blocks, model.dtype_policy
         self.relation_pass = RelationPass(blocks, rc_mask, RcCompute.DENSE, dtype=policy, name="authors_relation_pass")
 

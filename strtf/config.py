@@ -41,23 +41,23 @@ class System(enum.StrEnum):
     """The model, each in its own file of `models/`."""
 
     FOCUSED_ATTENTION = "focused_attention"
+    SPERT = "spert"
+    JOINT_BILSTM = "joint_bilstm"
     BILSTM_CRF = "bilstm_crf"
     RDCNN = "rdcnn"
     CNN = "cnn"
     RCN = "rcn"
-    JOINT_BILSTM = "joint_bilstm"
-    SPERT = "spert"
 
 
 # The choices of `tasks` that a system has.
 TASKS_OF_SYSTEM = {
     System.FOCUSED_ATTENTION: tuple(Tasks),
+    System.SPERT: tuple(Tasks),
+    System.JOINT_BILSTM: tuple(Tasks),
     System.BILSTM_CRF: (Tasks.NER,),
     System.RDCNN: (Tasks.NER,),
     System.CNN: (Tasks.RC,),
     System.RCN: (Tasks.RC,),
-    System.JOINT_BILSTM: tuple(Tasks),
-    System.SPERT: tuple(Tasks),
 }
 
 
@@ -155,8 +155,8 @@ class DataOptions(Options):
 class ModelOptions(Options):
     system: System = option(
         System.FOCUSED_ATTENTION,
-        "The model: the paper's (focused_attention), or one to compare it with. NER: bilstm_crf, rdcnn. Relations "
-        "between gold entities: cnn, rcn. Both: joint_bilstm, and spert on the same pretrained encoder.",
+        "The model: the paper's (focused_attention), or one to compare it with: spert on the same pretrained encoder, "
+        "joint_bilstm; bilstm_crf, rdcnn (--tasks=ner); cnn, rcn (--tasks=rc).",
     )
     encoder: str = option(
         "checkpoints/zh_small",

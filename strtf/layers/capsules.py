@@ -6,7 +6,7 @@ Axis letters beside those of `transformer_block.py`: I primary capsules · E the
 import keras
 from keras import ops
 
-# Sabour et al. 2017: Section 3 (margin loss) and Section 4 (3 iterations for MNIST).
+# Sabour et al. 2017
 PRESENT, ABSENT, ABSENT_WEIGHT = 0.9, 0.1, 0.5
 ITERATIONS = 3
 EPSILON = 1e-9  # under a square root: its derivative at 0 is infinite

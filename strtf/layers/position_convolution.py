@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-WINDOW = 3  # Zeng et al. 2014, Table 2
+WINDOW = 3  # Zeng et al. 2014
 FARTHEST = 64  # distances beyond count as this one; ours
 
 

@@ -26,12 +26,12 @@ _AUTO_NUMBER = re.compile(r"^(\w+?)_\d+(?=/)")
 PRETRAINED = (System.FOCUSED_ATTENTION, System.SPERT)
 SYSTEMS = {
     System.FOCUSED_ATTENTION: FocusedAttention,
+    System.SPERT: Spert,
+    System.JOINT_BILSTM: JointBilstm,
     System.BILSTM_CRF: BilstmCrf,
     System.RDCNN: Rdcnn,
     System.CNN: Cnn,
     System.RCN: Rcn,
-    System.JOINT_BILSTM: JointBilstm,
-    System.SPERT: Spert,
 }
 
 

@@ -21,7 +21,7 @@ from strtf.models.flops import dense_flops
 from strtf.models.memory import EvenMemory
 from strtf.text.bieos import TagScheme
 
-DISTANCE_SIZE = 5  # Zeng et al. 2014, Table 2
+DISTANCE_SIZE = 5  # Zeng et al. 2014
 LOWEST = -1e4  # at padding, before the maximum; finite in float16
 
 

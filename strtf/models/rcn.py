@@ -23,7 +23,7 @@ from strtf.text.bieos import TagScheme
 
 PIECES = 5  # before, e1, between, e2, behind
 CAPSULES = 8  # of a piece
-PRIMARY_SIZE, CLASS_SIZE = 8, 16  # Sabour et al. 2017, Section 4
+PRIMARY_SIZE, CLASS_SIZE = 8, 16  # Sabour et al. 2017
 
 
 class Rcn(ExtractionModel):
@@ -87,7 +87,8 @@ class Rcn(ExtractionModel):
 
     def pair_flops(self, options, length, sizes):
         primary = dense_flops(PIECES, 2 * self.sizes[1], CAPSULES * PRIMARY_SIZE)
-        return len(sizes) * (primary + dense_flops(1, PRIMARY_SIZE, self._votes) + 4.0 * ITERATIONS * self._votes)
+        routing = 2.0 * (2 * ITERATIONS - 1) * self._votes  # weighted sums, and agreements between them
+        return len(sizes) * (primary + dense_flops(1, PRIMARY_SIZE, self._votes) + routing)
 
     def typical_product(self):
         return bi_lstm_product(self.sizes[1])

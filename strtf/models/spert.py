@@ -1,9 +1,9 @@
 """SpERT's relation head on the pretrained encoder: what relations cost and score without a pass of their own.
 
 From Eberts & Ulges 2020 (arXiv 1909.07755): the sentence is encoded once; a relation is classified by one linear layer
-from the max-pooled rows of the first entity, of the second, and of the context between them, and learned embeddings of
-both widths. Ours: the tags come from the same CRF as the focused attention model's, so that only the relation head
-differs; a Softmax over the classes, "No relation" among them, where SpERT has a Sigmoid for each relation.
+from the max-pooled rows of the first entity, of the second, and of the context between them (0 where they touch), and
+learned embeddings of both widths. Ours: the tags come from the same CRF as the focused attention model's, so that only
+the relation head differs; a Softmax over the classes, "No relation" among them, where SpERT has a Sigmoid for each.
 """
 
 import keras
@@ -18,8 +18,7 @@ from strtf.models.flops import dense_flops, encoder_product, tag_flops
 from strtf.models.memory import EvenMemory
 from strtf.text.bieos import TagScheme
 
-WIDTH_SIZE = 25  # Eberts & Ulges 2020, Section 4
-WIDEST = 100  # wider entities count as this wide; ours
+WIDTH_SIZE, NUM_WIDTHS = 25, 100  # the defaults of github.com/lavis-nlp/spert; wider entities count as the widest
 
 
 class Spert(CrfTagging):
@@ -45,7 +44,7 @@ class Spert(CrfTagging):
         if Task.NER in self.tasks:
             self.add_tagging(config.hidden_size, scheme, options)
         if Task.RC in self.tasks:
-            self.width_embedding = keras.layers.Embedding(WIDEST + 1, WIDTH_SIZE, dtype=policy, name="width_embedding")
+            self.width_embedding = keras.layers.Embedding(NUM_WIDTHS, WIDTH_SIZE, dtype=policy, name="width_embedding")
             self.span_max = SpanMax(config.hidden_size, options.max_tokens)
             self.pair_dropout = keras.layers.Dropout(options.dropout, dtype=policy, name="pair_dropout")
             self.relation_dense = keras.layers.Dense(num_classes, dtype=wide, name="relation_dense")
@@ -74,7 +73,9 @@ class Spert(CrfTagging):
         length = ops.shape(states["key_mask"])[2]
         places = ((spans[:, 0], spans[:, 1]), (spans[:, 1], spans[:, 2]), (spans[:, 2], spans[:, 3]))
         maxima = [self.span_max.pool(states["maxima"], length, sentence, *place) for place in places]
-        widths = ops.clip(ops.stack([spans[:, 1] - spans[:, 0], spans[:, 3] - spans[:, 2]]), 0, WIDEST)  # [2, P]
+        widths = ops.clip(
+            ops.stack([spans[:, 1] - spans[:, 0], spans[:, 3] - spans[:, 2]]), 0, NUM_WIDTHS - 1
+        )  # [2, P]
         first, second = ops.unstack(self.width_embedding(widths), 2)
         return ops.concatenate([*maxima, first, second], axis=-1)
 

@@ -173,7 +173,7 @@ class TestWindows:
     @settings(deadline=None, max_examples=40)
     @given(annotated())
     def test_relation_is_labelled_in_each_window_that_holds_it(self, drawn):
-        by_span = {entity.span: entity.id for entity in drawn.entities}
+        by_span = {entity.span: entity.id for entity in reversed(drawn.entities)}  # of equal spans the first stays
         relations = {frozenset((r.head, r.tail)) for r in drawn.relations}
         for spans, related, _ in in_text(drawn):
             expected = [(a, b) for a in spans for b in spans if a < b and {by_span[a], by_span[b]} in relations]

@@ -42,6 +42,12 @@ class StubModel:
 
         return PairMemory(self.config, options, training)
 
+    def sentence_flops(self, lengths):
+        return 0.0
+
+    def pair_flops(self, options, length, sizes):
+        return 0.0
+
     def require(self, task):
         assert task in self.tasks
 

@@ -75,5 +75,5 @@ def test_pieces_cover_the_sentence_and_empty_ones_are_empty():
 def test_flops(model, kernel_products):
     assert model.sentence_flops([12, 8]) == 20 * kernel_products(model.encoder)
     votes = 40 * 4 * 16
-    one = 5 * kernel_products(model.primary_dense) + kernel_products(model.class_capsules) + 3 * 4 * votes
+    one = 5 * kernel_products(model.primary_dense) + kernel_products(model.class_capsules) + (3 + 2) * 2 * votes
     assert model.pair_flops(None, 12, [3, 4]) == 2 * one

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from strtf.models.spert import WIDEST
+from strtf.models.spert import NUM_WIDTHS
 
 # apart, touching, one token each, wide
 SENTENCES = [(14, [(1, 3, 5, 6), (5, 6, 6, 10), (1, 2, 9, 13)]), (7, [(2, 4, 4, 6)])]
@@ -52,7 +52,7 @@ def test_tags_are_those_of_the_focused_attention_model(model, make_model, batch)
 
 def test_wider_entities_count_as_the_widest(model, pair_batch):
     states = model.encode(pair_batch([(60, [])]))
-    spans = np.int32([[1, 2 + WIDEST, 1, 1], [1, 1 + WIDEST, 1, 1]])
+    spans = np.int32([[1, 1 + NUM_WIDTHS, 1, 1], [1, NUM_WIDTHS, 1, 1]])
     first, second = np.asarray(model.pair_features(np.int32([0, 0]), spans, states))[:, -50:-25]
     np.testing.assert_array_equal(first, second)
 
