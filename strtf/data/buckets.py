@@ -13,24 +13,21 @@ from strtf.data.shapes import SHORT_PAIR, Memory, PairChunks, PairShape, Sentenc
 
 LONG_PAIR = 24  # of the others, most have no more
 LEAST_TOKENS = 512  # of smaller batches, chunks are as large as of such a one: smaller ones would not be faster
-LENGTHS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)  # lengths T, as shares of the longest
-TRAINING_LENGTHS = (1 / 8, 1 / 4, 1)  # a program of a training step compiles for up to a minute: fewer yet
+LENGTHS = (1 / 8, 1 / 4, 1)  # lengths T, as shares of the longest; an accelerator compiles longer than it computes
 FEW_CHUNKS = 8  # of a training batch, nearly always enough; a stack for the worst is often a thousand times as large
 
 
 class BucketedShapes:
-    """At most `len(lengths)` lengths T, and two shapes of chunks for each.
+    """At most `len(LENGTHS)` lengths T, and two shapes of chunks for each.
 
     Args:
         longest: tokens of the longest sentence.
         memory: the budget of a chunk.
-        lengths: T as shares of it.
         longest_pair: tokens of the largest pair, where known.
     """
 
-    def __init__(self, longest: int, memory: Memory, lengths: Sequence[float] = LENGTHS,
-                 longest_pair: int | None = None):  # fmt: skip
-        self.lengths = sorted({_multiple_of_8(share * longest) for share in lengths})
+    def __init__(self, longest: int, memory: Memory, longest_pair: int | None = None):
+        self.lengths = sorted({_multiple_of_8(share * longest) for share in LENGTHS})
         self.memory = memory
         self.longest_pair = longest_pair or self.lengths[-1]
 

@@ -23,24 +23,22 @@ class JaxStep(TrainingStep):
         super().__init__(model, optimizer, options)
         pair_ids = {id(variable) for variable in model.pair_variables()} if Task.RC in model.tasks else ()
         self._of_pairs = [i for i, variable in enumerate(model.trainable_variables) if id(variable) in pair_ids]
+        # the whole state: weights, dropout's seeds and other counters, the optimizer's variables
+        self._state = model.trainable_variables, model.non_trainable_variables, optimizer.variables
         # the old values are of no use after a step: their memory takes the new ones
         self._function = jax.jit(self._step, donate_argnums=0)
 
     def __call__(self, batch: dict) -> dict[str, float]:
-        variables = self._variables()
-        values, metrics = self._function([[v.value for v in group] for group in variables], batch)
-        for group, new_values in zip(variables, values, strict=True):
+        values, metrics = self._function([[v.value for v in group] for group in self._state], batch)
+        # all of this while the device computes; only the metrics are waited for
+        for group, new_values in zip(self._state, values, strict=True):
             for variable, value in zip(group, new_values, strict=True):
                 variable.assign(value)
-        return {name: float(value) for name, value in metrics.items()}
+        return {name: float(value) for name, value in jax.device_get(metrics).items()}
 
     @property
     def num_traces(self) -> int:
         return self._function._cache_size()
-
-    def _variables(self):
-        """The whole state: weights, dropout's seeds and other counters, the optimizer's variables."""
-        return self.model.trainable_variables, self.model.non_trainable_variables, self.optimizer.variables
 
     def _global_norm(self, gradients):
         return jnp.sqrt(sum(jnp.sum(jnp.square(gradient)) for gradient in gradients))

@@ -10,7 +10,7 @@ import keras
 
 from strtf.config import Experiment, Tasks
 from strtf.data.batches import Shapes, TrainingBatches
-from strtf.data.buckets import TRAINING_LENGTHS, BucketedShapes
+from strtf.data.buckets import BucketedShapes
 from strtf.data.features import Example
 from strtf.data.load import load_split, load_training_splits
 from strtf.data.pairs import pair_sizes
@@ -85,7 +85,7 @@ def batch_shapes(experiment: Experiment, model: ExtractionModel, examples: Seque
         return ExactShapes(memory)
     longest = max(len(example.token_ids) for example in examples)
     longest_pair = max(pair_sizes(example.pair_spans(slice(None))).max(initial=1) for example in examples)
-    return BucketedShapes(longest, memory, TRAINING_LENGTHS, int(longest_pair))
+    return BucketedShapes(longest, memory, int(longest_pair))
 
 
 def _check_run_dir(experiment: Experiment, run_dir: RunDir, resume: bool) -> None:

@@ -11,7 +11,7 @@ from strtf.data.batches import (
     plan_batches,
     training_batch,
 )
-from strtf.data.buckets import TRAINING_LENGTHS, BucketedShapes
+from strtf.data.buckets import BucketedShapes
 from strtf.data.features import Example
 from strtf.data.pairs import pair_sizes
 from strtf.data.shapes import ExactShapes, Unlimited
@@ -170,7 +170,7 @@ class TestFewShapes:
         sizes = [pair_sizes(e.pair_spans(slice(None))) for e in examples]
         longest_pair = int(max(s.max(initial=1) for s in sizes))
         longest = max(len(e.token_ids) for e in examples)
-        return BucketedShapes(longest, Unlimited(), TRAINING_LENGTHS, longest_pair)
+        return BucketedShapes(longest, Unlimited(), longest_pair)
 
     def batches(self, examples, epochs=3):
         options = TrainingOptions(batch_size=8, negative_keep=0.3)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strtf.data.buckets import FEW_CHUNKS, LENGTHS, TRAINING_LENGTHS, BucketedShapes
+from strtf.data.buckets import FEW_CHUNKS, LENGTHS, BucketedShapes
 from strtf.data.pairs import pack_pairs, pair_sizes
 from strtf.data.shapes import SHORT_PAIR, ExactShapes, Unlimited
 
@@ -32,7 +32,7 @@ class Few:
 MEMORIES = st.one_of(st.builds(Few, st.integers(1, 20)), st.just(Unlimited()))
 SHAPES = st.one_of(
     st.builds(ExactShapes, MEMORIES),
-    st.builds(BucketedShapes, st.just(LONGEST), MEMORIES, st.sampled_from([LENGTHS, TRAINING_LENGTHS])),
+    st.builds(BucketedShapes, st.just(LONGEST), MEMORIES),
     st.builds(BucketedShapes, st.just(LONGEST), MEMORIES, longest_pair=st.just(40)),
 )
 BATCHES = st.tuples(st.integers(1, 8), st.sampled_from([48, LONGEST]))  # (B, T)
@@ -62,7 +62,7 @@ class TestSentenceBatches:
     @given(LENGTH_LISTS)
     def test_buckets_have_one_size_for_each_length_and_one_for_a_sentence_alone(self, lengths):
         made = {(batch.B, batch.T) for batch in BucketedShapes(LONGEST, Unlimited()).sentence_batches(lengths, 384)}
-        assert made <= {(48, 8), (24, 16), (16, 24), (8, 48), (4, 96), (1, 96)}
+        assert made <= {(24, 16), (16, 24), (4, 96), (1, 96)}
 
     def test_a_short_sentence_alone_is_not_padded_to_a_full_batch(self):
         [batch] = BucketedShapes(512, Unlimited()).sentence_batches([20], 4096)
@@ -72,7 +72,7 @@ class TestSentenceBatches:
     def test_padding_of_buckets_is_moderate(self, seed):
         lengths = np.minimum(np.random.default_rng(seed).lognormal(4.0, 0.8, 1000), 512).astype(int) + 2
         made = list(BucketedShapes(514, Unlimited()).sentence_batches(lengths, 4096))
-        assert sum(batch.B * batch.T for batch in made) < 1.7 * lengths.sum()
+        assert sum(batch.B * batch.T for batch in made) < 2.2 * lengths.sum()
 
 
 class TestPairChunks:
@@ -141,7 +141,7 @@ class TestPairChunks:
 
 @pytest.mark.parametrize("longest", [9, 64, 171, 512, 1000])
 def test_lengths_of_buckets(longest):
-    shapes = BucketedShapes(longest, Unlimited(), TRAINING_LENGTHS)
-    assert len(shapes.lengths) <= len(TRAINING_LENGTHS)
+    shapes = BucketedShapes(longest, Unlimited())
+    assert len(shapes.lengths) <= len(LENGTHS)
     assert longest <= shapes.lengths[-1] < longest + 8
     assert shapes.length(2) == shapes.lengths[0] and shapes.length(longest) == shapes.lengths[-1]

@@ -5,7 +5,7 @@ import pytest
 
 from strtf.config import TASKS_OF_SYSTEM, System, TrainingOptions
 from strtf.training.optimizer import make_optimizer
-from strtf.training.step import TensorFlowStep
+from strtf.training.tensorflow_step import TensorFlowStep
 
 # of the focused attention model, see `test_step.py`
 OTHERS = [system for system in System if system is not System.FOCUSED_ATTENTION]
