@@ -4,9 +4,11 @@ import concurrent.futures
 import contextlib
 import fcntl
 import os
+import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -30,7 +32,12 @@ class Pool:
 
     def __init__(self, at_once: int):
         self.at_once = at_once
-        self.environment = dict(os.environ)
+        # seeds share their programs on JAX, and a program can take a minute to compile
+        cache = {
+            "JAX_COMPILATION_CACHE_DIR": str(pathlib.Path(tempfile.gettempdir()) / "strtf_jax_programs"),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "1",
+        }
+        self.environment = cache | os.environ
         if at_once > 1:
             defaults = {
                 "TF_NUM_INTRAOP_THREADS": str(max(1, (os.cpu_count() or 1) // at_once)),

@@ -48,8 +48,8 @@ def another_value(field):
     if isinstance(field.default, bool):
         return not field.default
     if isinstance(field.default, enum.Enum):
-        # the last: spert has both tasks as the default has; most other systems have one, which --tasks must name
-        return [value for value in type(field.default) if value is not field.default][-1]
+        # the next: spert has both tasks as the default has; the last systems have one, which --tasks must name
+        return next(value for value in type(field.default) if value is not field.default)
     if isinstance(field.default, int):
         return field.default + 1
     if isinstance(field.default, float):
