@@ -1,6 +1,7 @@
-"""Prints the development scores of trials: python -m experiments.search [--results=experiments/results/angiography/search]
+"""Prints the development scores of trials: python -m experiments.search --results=experiments/results/angiography/search
 
-One row a trial: its best epoch by the score that chooses epochs, and the development F1 there. Test scores play no part.
+One row a trial: its best epoch by the score that chooses epochs (starred), and the development F1 there. Test scores
+play no part.
 """
 
 import pathlib
@@ -33,9 +34,7 @@ def _row(path: pathlib.Path) -> list[str]:
     record = read_json(path)
     best = record["dev_f1"][record["best_epoch"] - 1]
     chosen_by = recorded_experiment(record).training.select_by.value
-    scores = [
-        f"{100 * best[name]:.2f}{' *' if name == chosen_by else ''}" if name in best else "" for name in COLUMNS
-    ]
+    scores = [f"{100 * best[name]:.2f}{' *' if name == chosen_by else ''}" if name in best else "" for name in COLUMNS]
     return [path.stem, *scores, str(record["best_epoch"]), str(record["epochs"])]
 
 

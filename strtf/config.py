@@ -186,6 +186,11 @@ class ModelOptions(Options):
         "Also tell the pair classifier how far apart the two entities stand; the paper does not. Rows of late blocks "
         "remember little of where they stood.",
     )
+    rc_context: bool = option(
+        False,
+        "Also show the pair classifier what stands between the two entities: the largest values of the NER pass's rows "
+        "there, as in SpERT; the paper does not. Whether another candidate stands in between decides many pairs.",
+    )
     rc_memory_mb: int = option(
         1024,
         "Pairs of a batch go through the relation pass in chunks whose activations fit about so many MiB.",
@@ -318,6 +323,7 @@ _FIXED_BY_TRAINING = {
     "rc_mask",
     "rc_features",
     "rc_distance",
+    "rc_context",
     "tokenization",
     "lowercase",
     "schema",

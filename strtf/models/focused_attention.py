@@ -1,8 +1,11 @@
 """The focused attention model: STR-encoder, CRF, pair classifier (Fig. 2 of the paper)."""
 
+from keras import ops
+
 from strtf.config import ModelOptions, RcFeatures
 from strtf.layers.pair_classifier import PairClassifier
 from strtf.layers.relation_pass import RelationPass
+from strtf.layers.span_max import SpanMax
 from strtf.layers.str_encoder import EncoderConfig, StrEncoder
 from strtf.models.base import TASKS_OF, Task
 from strtf.models.crf_tagging import CrfTagging
@@ -49,8 +52,10 @@ class FocusedAttention(CrfTagging):
                 dtype=policy,
                 name="pair_classifier",
             )
+            self.context = SpanMax(config.hidden_size, options.max_tokens) if options.rc_context else None
             self.features_per_row = 3 if options.rc_features is RcFeatures.CLS_AND_ENTITIES else 1
-            if Task.NER not in self.tasks:
+            self.features_per_row += options.rc_context
+            if Task.NER not in self.tasks and not options.rc_context:
                 self.stop_at = self.relation_pass.needs_task_block
         self._build_weights(config.hidden_size)
 
@@ -64,11 +69,19 @@ class FocusedAttention(CrfTagging):
 
     # -------------------------------------------------------------------- forward
     def encode(self, batch, training=False):
-        return self.encoder(batch["token_ids"], batch["lengths"], training=training, stop_at=self.stop_at)
+        states = self.encoder(batch["token_ids"], batch["lengths"], training=training, stop_at=self.stop_at)
+        if Task.RC in self.tasks and self.context is not None:
+            states["maxima"] = self.context.tables(states["output"])  # [B·T·log2 T, D]
+        return states
 
     def classify_pairs(self, batch, states, training=False):
         self.require(Task.RC)
         features = self.relation_pass(states, pair_arrays(batch), training=training)  # [P, D] or [P, 3D]
+        if self.context is not None:
+            length, spans = ops.shape(states["key_mask"])[2], batch["pair_spans"]
+            place = batch["pair_sentence"], spans[:, 1], spans[:, 2]
+            between = self.context.pool(states["maxima"], length, *place)  # [P, D]
+            features = ops.concatenate([features, between], axis=-1)
         return self.pair_classifier(features, batch["pair_spans"], training=training)  # [P, S]
 
     def pair_variables(self):

@@ -6,6 +6,7 @@ import tensorflow as tf
 from strtf.errors import StrtfError
 from strtf.layers.crf import crf_log_likelihood
 from strtf.models.base import Task
+from strtf.models.focused_attention import pair_arrays
 
 SENTENCES = [(11, [(1, 3, 3, 5), (1, 3, 7, 8), (3, 5, 7, 8)]), (7, []), (14, [(2, 6, 9, 12)])]
 
@@ -134,6 +135,28 @@ class TestTasks:
     def test_ner_only_without_task_blocks_tags(self, make_model, batch):
         model = make_model(tasks="ner", num_task_blocks=0)
         assert model.tag(batch, model.encode(batch))[0].shape == (3, 14)
+
+
+class TestContext:
+    def test_is_the_largest_values_between_the_entities(self, make_model, batch):
+        """Of the NER pass's rows; entities that touch have none."""
+        model = make_model(rc_context=True)
+        states = model.encode(batch)
+        output, between = states["output"].numpy(), []
+        for sentence, (_, end_1, start_2, _) in zip(batch["pair_sentence"], batch["pair_spans"], strict=True):
+            rows = output[sentence, end_1:start_2]
+            between.append(rows.max(axis=0) if len(rows) else np.zeros(output.shape[2]))
+        assert {start_2 - end_1 for _, end_1, start_2, _ in batch["pair_spans"].tolist()} >= {0, 2, 3}
+        features = np.concatenate([model.relation_pass(states, pair_arrays(batch)), between], axis=1)
+        logits = model.pair_classifier(features.astype(np.float32))
+        np.testing.assert_allclose(model.classify_pairs(batch, states), logits, rtol=0, atol=1e-5)
+
+    def test_loss_reaches_every_weight(self, make_model, batch):
+        model = make_model(rc_context=True, tasks="rc", dropout=0.0)
+        with tf.GradientTape() as tape:
+            (loss,) = model.task_losses(batch, training=True).values()
+        gradients = tape.gradient(loss, [weight.value for weight in model.trainable_weights])
+        assert all(gradient is not None for gradient in gradients)
 
 
 class TestWeights:

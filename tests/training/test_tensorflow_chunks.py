@@ -65,7 +65,11 @@ def chunked(model, batch):
 @pytest.mark.parametrize(
     "options",
     [{"rc_mask": mask, "num_task_blocks": k} for mask in ("pair_focused", "cls_focused") for k in (1, 2, 4)]
-    + [{"rc_features": "cls_and_entities", "num_task_blocks": 2}, {"tasks": "rc", "num_task_blocks": 2}]
+    + [
+        {"rc_features": "cls_and_entities", "num_task_blocks": 2},
+        {"tasks": "rc", "num_task_blocks": 2},
+        {"rc_context": True, "num_task_blocks": 2},
+    ]
     + [{"system": system, "tasks": "rc", "units": 8} for system in ("cnn", "rcn", "joint_bilstm")]
     + [{"system": system, "units": 8} for system in ("joint_bilstm", "spert")],
     ids=lambda options: "-".join(map(str, options.values())),

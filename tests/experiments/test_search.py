@@ -1,0 +1,28 @@
+import pytest
+
+from experiments.search import table
+from strtf.config import Experiment
+from strtf.errors import StrtfError
+from strtf.run_dir import write_json
+
+
+def test_development_scores_of_the_best_epoch(tmp_path):
+    (tmp_path / "search").mkdir()
+    for name, best in (("b_1e-3", 2), ("a_3e-3", 1)):
+        record = {
+            "experiment": Experiment().to_json(),
+            "epochs": 2,
+            "best_epoch": best,
+            "ner": {"f1": 0.99},  # of the test split
+            "dev_f1": [{"ner": 0.5, "rc_predicted": 0.25}, {"ner": 0.75, "rc_predicted": 0.125}],
+        }
+        write_json(tmp_path / "search" / f"{name}-seed0.json", record)
+    assert table(tmp_path).splitlines()[2:] == [
+        "| a_3e-3-seed0 | 50.00 | 25.00 * |  | 1 | 2 |",
+        "| b_1e-3-seed0 | 75.00 | 12.50 * |  | 2 | 2 |",
+    ]
+
+
+def test_no_results_are_an_error(tmp_path):
+    with pytest.raises(StrtfError, match="--results must hold results"):
+        table(tmp_path)
