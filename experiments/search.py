@@ -1,4 +1,4 @@
-"""Prints the development scores of trials: python -m experiments.search --results=experiments/results/angiography/search
+"""Prints the development scores of trials: python -m experiments.search --results=RESULTS/angiography/search
 
 One row a trial: its best epoch by the score that chooses epochs (starred), and the development F1 there. Test scores
 play no part.
