@@ -30,6 +30,7 @@ JOBS = {
          "--seconds=2", "--repeats=5"),
         0.8,
     ),
+    "rc_products": ("rc_products", ("--seconds=3", "--repeats=5"), 0.5),
     "extract_synthetic": ("extract", ("--parts=synthetic", "--seconds=2"), 3.0),
     "extract_utilisation": ("extract", ("--parts=utilisation", "--seconds=5"), 0.8),
     "extract_corpus": ("extract", ("--parts=corpus", "--data_dir={data}/diakg_flat"), 2.0),

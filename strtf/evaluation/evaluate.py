@@ -18,7 +18,7 @@ import pandas as pd
 from strtf.data.overlaps import resolve_overlaps
 from strtf.evaluation.rules import NearestRule, TypePairRule
 from strtf.evaluation.scores import COUNTS, ROWS, compare, compare_by, compare_each, macro_f1
-from strtf.extraction.extractor import Extractor
+from strtf.extraction.extractor import Extraction, Extractor
 from strtf.models.base import Task
 from strtf.schema import Entity, Relation, Sentence, directed, text_order
 
@@ -26,8 +26,13 @@ PER_SENTENCE = ("ner", "rc_predicted", "rc_gold")  # what `bootstrap.py` resampl
 
 
 def evaluate(extractor: Extractor, sentences: Sequence[Sentence],
-             rules: tuple[TypePairRule, NearestRule] | None = None) -> dict:  # fmt: skip
+             rules: tuple[TypePairRule, NearestRule] | None = None,
+             found: Sequence[Extraction] | None = None) -> dict:  # fmt: skip
     """All scores of a split.
+
+    Args:
+        rules: the floor, where it is asked for.
+        found: what the extractor finds in the sentences, where that is known; extracted when None.
 
     Returns:
         {row of ROWS: {precision, recall, f1, gold, predicted, correct}, "per_type": {row: {type: the same}},
@@ -37,7 +42,7 @@ def evaluate(extractor: Extractor, sentences: Sequence[Sentence],
     comparisons, (_, lost) = {}, extractor.featurizer.corpus(sentences)
     gold_relations = [relation_tuples(s.entities, s.relations) for s in sentences]
     if Task.NER in extractor.model.tasks:
-        found = extractor.extract([sentence.text for sentence in sentences])
+        found = found or extractor.extract([sentence.text for sentence in sentences])
         gold = [entity_tuples(sentence.entities) for sentence in sentences]
         comparisons["ner"] = gold, [entity_tuples(e.entities) for e in found], lambda item: item[2]
         if Task.RC in extractor.model.tasks:

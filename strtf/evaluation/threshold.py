@@ -9,21 +9,26 @@ import math
 from collections.abc import Iterable, Sequence
 
 from strtf.evaluation.evaluate import gold_pairs, relation_tuples
-from strtf.extraction.extractor import Extractor
+from strtf.extraction.extractor import Extraction, Extractor
 from strtf.models.base import Task
 from strtf.schema import Sentence
 
 
-def tune_threshold(extractor: Extractor, sentences: Sequence[Sentence]) -> float:
-    """Sets and returns the `no_relation_shift` with the highest F1 on the sentences.
+def tune_threshold(extractor: Extractor, sentences: Sequence[Sentence]) -> list[Extraction] | None:
+    """Sets the `no_relation_shift` with the highest F1 on the sentences.
 
     Relations between predicted entities where the model tags, between gold ones where it does not. Without any
     correct relation at whatever threshold, the extractor's own shift stays.
+
+    Returns:
+        What the extractor finds in the sentences with that threshold, relations' probabilities given that there is
+        one; None where the model does not tag.
     """
     before, extractor.no_relation_shift = extractor.no_relation_shift, -math.inf  # every pair names a relation
     try:
-        score = _with_predicted if Task.NER in extractor.model.tasks else gold_pairs
-        scored = list(score(extractor, sentences))
+        tags = Task.NER in extractor.model.tasks
+        found = extractor.extract([sentence.text for sentence in sentences]) if tags else None
+        scored = list(map(_margins, found)) if tags else gold_pairs(extractor, sentences)
     finally:
         extractor.no_relation_shift = before
     gold = [relation_tuples(sentence.entities, sentence.relations) for sentence in sentences]
@@ -32,7 +37,7 @@ def tune_threshold(extractor: Extractor, sentences: Sequence[Sentence]) -> float
     ]
     best = best_threshold(margins, sum(map(len, gold)))
     extractor.no_relation_shift = before if best is None else best
-    return extractor.no_relation_shift
+    return [extraction.above(extractor.no_relation_shift) for extraction in found] if tags else None
 
 
 def best_threshold(margins: Iterable[tuple[float, bool]], gold: int) -> float | None:
@@ -52,8 +57,7 @@ def best_threshold(margins: Iterable[tuple[float, bool]], gold: int) -> float | 
     return best
 
 
-def _with_predicted(extractor: Extractor, sentences: Sequence[Sentence]):
-    """For each sentence {strict tuple: margin}."""
-    for found in extractor.extract([sentence.text for sentence in sentences]):
-        each = (relation_tuples(found.entities, [relation]) for relation in found.relations)
-        yield {item: margin for (item,), margin in zip(each, found.relation_margins, strict=True)}
+def _margins(found: Extraction) -> dict[tuple, float]:
+    """{strict tuple: margin}."""
+    each = (relation_tuples(found.entities, [relation]) for relation in found.relations)
+    return {item: margin for (item,), margin in zip(each, found.relation_margins, strict=True)}

@@ -39,6 +39,12 @@ class Extraction:
     relation_probabilities: tuple[float, ...] = ()
     relation_margins: tuple[float, ...] = ()
 
+    def above(self, margin: float) -> "Extraction":
+        """Without the relations whose margin is not above this one."""
+        kept = [i for i, value in enumerate(self.relation_margins) if value > margin]
+        parts = (self.relations, self.relation_probabilities, self.relation_margins)
+        return Extraction(self.entities, self.entity_probabilities, *(tuple(part[i] for i in kept) for part in parts))
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Item:

@@ -105,9 +105,9 @@ class Trainer:
     def _development_scores(self, summaries: Summaries) -> dict:
         if not self.dev:
             return {}
-        if self.options.tune_threshold and Task.RC in self.model.tasks:
-            tune_threshold(self.extractor, self.dev)
-        scores = evaluate(self.extractor, self.dev)
+        tunes = self.options.tune_threshold and Task.RC in self.model.tasks
+        found = tune_threshold(self.extractor, self.dev) if tunes else None
+        scores = evaluate(self.extractor, self.dev, found=found)
         f1 = {name: score["f1"] for name, score in scores.items() if "f1" in score}
         summaries.write(self.state.epoch + 1, f1, "dev_f1")
         return {"dev_f1": f1}

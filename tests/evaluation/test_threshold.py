@@ -55,12 +55,16 @@ def extractor():
 
 
 def test_is_set(extractor):
-    assert tune_threshold(extractor, [SENTENCE]) == extractor.no_relation_shift == 0.5
+    (found,) = tune_threshold(extractor, [SENTENCE])
+    assert extractor.no_relation_shift == 0.5
+    assert (found.relations, found.relation_probabilities, found.relation_margins) == (RELATIONS[:1], (0.5,), (2.0,))
+    assert found.entities == ENTITIES
 
 
 def test_stays_where_nothing_is_correct(extractor):
     unrelated = Sentence("s", "abc", ENTITIES)
-    assert tune_threshold(extractor, [unrelated]) == extractor.no_relation_shift == 7.0
+    (found,) = tune_threshold(extractor, [unrelated])
+    assert extractor.no_relation_shift == 7.0 and not found.relations
 
 
 def test_stays_where_extraction_fails(extractor):

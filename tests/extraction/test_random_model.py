@@ -54,6 +54,17 @@ def test_probabilities_are_probabilities(expected):
     assert len(set(values)) > 10
 
 
+def test_margins_cut_as_the_threshold_does(random_extractor, documents, monkeypatch):
+    """Every pair's best relation, and of them those above the threshold: what extraction with it finds."""
+    monkeypatch.setattr(random_extractor, "no_relation_shift", -np.inf)
+    every = random_extractor.extract(documents)
+    for threshold in (0.3, 2.0):
+        random_extractor.no_relation_shift = threshold
+        found, cut = random_extractor.extract(documents), [extraction.above(threshold) for extraction in every]
+        assert 0 < sum(len(f.relations) for f in found) < sum(len(f.relations) for f in every)
+        assert [(f.entities, f.relations) for f in found] == [(c.entities, c.relations) for c in cut]
+
+
 def test_relations_name_entities_of_their_text(expected):
     for found in expected:
         ids = {entity.id for entity in found.entities}

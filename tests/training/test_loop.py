@@ -35,7 +35,7 @@ def trainer(tmp_path, monkeypatch):
         model = types.SimpleNamespace(variables=[weight], trainable_variables=[weight], tasks=TASKS_OF[tasks])
         optimizer = types.SimpleNamespace(variables=[])
         remaining = iter(scores)
-        monkeypatch.setattr(loop, "evaluate", lambda extractor, sentences: next(remaining))
+        monkeypatch.setattr(loop, "evaluate", lambda extractor, sentences, found: next(remaining))
         monkeypatch.setattr(loop, "tune_threshold", lambda extractor, sentences: raised(extractor))
 
         def step(batch):
