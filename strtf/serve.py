@@ -1,4 +1,4 @@
-"""Serve a SavedModel by TF Serving's protocols: python -m strtf.serve --model=serving/strtf --port=8500 --rest_port=8501"""
+"""Serve a SavedModel by TF Serving's protocols: python -m strtf.serve --model=serving/strtf"""
 
 from strtf.config import ServerOptions
 from strtf.flags import define_options, options_from_flags, run
@@ -15,7 +15,9 @@ def main() -> None:
     try:
         from strtf.server.run import serve
     except ImportError as error:
-        raise StrtfError(f"The extra `serve` must be installed. Received: {error}. pip install 'strtf[serve]'") from error
+        raise StrtfError(
+            f"The extra `serve` must be installed. Received: {error}. pip install 'strtf[serve]'"
+        ) from error
     serve(options)
 
 

@@ -40,7 +40,7 @@ async def _abort(context, error: ServingError):
 
 
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
-    """Predict and GetModelMetadata; Classify, Regress and MultiInference are for models on tf.Example: UNIMPLEMENTED."""
+    """Predict and GetModelMetadata; Classify, Regress and MultiInference are for tf.Example: UNIMPLEMENTED."""
 
     def __init__(self, predictor: Predictor, metrics: Metrics):
         self._predictor, self._metrics = predictor, metrics
@@ -85,9 +85,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         for field in request.metadata_field:
             if field != "signature_def":
                 raise invalid(f"Metadata field {shown(field)} is not supported")
-        response: get_model_metadata_pb2.GetModelMetadataResponse = metadata_response(
-            request.model_spec.name, serving
-        )
+        response: get_model_metadata_pb2.GetModelMetadataResponse = metadata_response(request.model_spec.name, serving)
         return response
 
     @_guarded

