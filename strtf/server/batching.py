@@ -1,8 +1,7 @@
 """Dynamic batching: texts of requests that wait at the same time go through the model together.
 
-Requests are put together along the first axis. The model pads its outputs to the largest text of the batch, so a
-request's answer is its rows with that padding: how much of it there is depends on its neighbours, what counts
-(`entity_count`, `relation_count`, and the values before the padding) does not.
+Requests are put together along the first axis, and an answer is cut into rows again. The model pads its outputs to the
+largest text of the batch, so a request's rows come with padding for its neighbours; `predictor.py` cuts it off.
 """
 
 import asyncio

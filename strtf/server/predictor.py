@@ -60,6 +60,7 @@ class Predictor:
             raise invalid("The model refuses these inputs: InvalidArgumentError.") from error
         finally:
             self.texts.give_back(rows)
+        outputs = _without_padding(outputs)
         return {output: outputs[output] for output in wanted}
 
     async def _call(self, serving: Serving, name: str, inputs: Arrays) -> Arrays:
@@ -103,6 +104,24 @@ def _check_utf8(texts: np.ndarray) -> None:
             text.decode("utf-8")
         except UnicodeDecodeError as error:
             raise invalid(f"text must be UTF-8. Text {number} (from 0) is not, at byte {error.start}.") from None
+
+
+def _without_padding(outputs: Arrays) -> Arrays:
+    """Cuts `entity_*` and `relation_*` to the largest `entity_count`, `relation_count` of these rows.
+
+    A batch is padded to its largest text, which may be another request's: an answer's size, and what is in it, must
+    not depend on who asks at the same time. Other outputs, of other models, stay as they are.
+    """
+    found = dict(outputs)
+    for kind in ("entity", "relation"):
+        count = outputs.get(f"{kind}_count")
+        if count is None or count.ndim != 1 or count.dtype.kind not in "iu":
+            continue
+        size = int(count.max(initial=0))
+        for name, value in outputs.items():
+            if name.startswith(f"{kind}_") and value.ndim == 2:
+                found[name] = value[:, :size]
+    return found
 
 
 def _wanted(signature: Signature, only: list[str]) -> list[str]:

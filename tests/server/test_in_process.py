@@ -91,6 +91,20 @@ def test_named_inputs_a_second_signature_and_binary_outputs(inside, stub_model, 
     inside(test, tmp_path)
 
 
+def test_an_answer_does_not_depend_on_who_asks_at_the_same_time(inside, expected):
+    async def test(app, *_):
+        texts = ["12和3", "没有", "1，2，3，4，5，6", "7"]
+        together = await asyncio.gather(
+            *(ask(app, PREDICT, json.dumps({"instances": [text]}).encode()) for text in texts)
+        )
+        for text, (status, answer) in zip(texts, together, strict=True):
+            (row,) = answer["predictions"]  # no padding to cut off
+            found = {name: value for name, value in row.items() if not name.endswith("_count")}
+            assert status == 200 and found == expected(text)
+
+    inside(test)
+
+
 def test_a_model_that_hangs(inside, monkeypatch):
     async def test(app, predictor, _):
         batcher = predictor.versions.current.batchers["serving_default"]
