@@ -107,20 +107,20 @@ def _check_utf8(texts: np.ndarray) -> None:
 
 
 def _without_padding(outputs: Arrays) -> Arrays:
-    """Cuts `entity_*` and `relation_*` to the largest `entity_count`, `relation_count` of these rows.
+    """Cuts `entity_*`, `relation_*` and their like to the largest `entity_count`, … of these rows, and at least to 1.
 
     A batch is padded to its largest text, which may be another request's: an answer's size, and what is in it, must
-    not depend on who asks at the same time. Other outputs, of other models, stay as they are.
+    not depend on who asks at the same time. Outputs without such a count stay as they are.
     """
     found = dict(outputs)
-    for kind in ("entity", "relation"):
-        count = outputs.get(f"{kind}_count")
-        if count is None or count.ndim != 1 or count.dtype.kind not in "iu":
+    for name, count in outputs.items():
+        kind = name.removesuffix("count")
+        if not name.endswith("_count") or count.ndim != 1 or count.dtype.kind not in "iu":
             continue
-        size = int(count.max(initial=0))
-        for name, value in outputs.items():
-            if name.startswith(f"{kind}_") and value.ndim == 2:
-                found[name] = value[:, :size]
+        size = int(count.max(initial=1))
+        for other, value in outputs.items():
+            if other.startswith(kind) and value.ndim == 2:
+                found[other] = value[:, :size]
     return found
 
 

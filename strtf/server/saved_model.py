@@ -10,8 +10,10 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow_serving.apis import prediction_log_pb2
 
 DEFAULT_SIGNATURE = "serving_default"
+WARM_UP = "assets.extra/tf_serving_warmup_requests"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,8 +57,8 @@ class SavedModel:
         directory: the one with saved_model.pb.
 
     Raises:
-        ValueError: no SavedModel for serving is there, or it fails on an empty text.
-        Exception: whatever TensorFlow's loader raises for damaged files.
+        ValueError: no SavedModel for serving is there.
+        Exception: whatever TensorFlow's loader raises for damaged files, and the model on its warm-up requests.
     """
 
     def __init__(self, directory: pathlib.Path):
@@ -64,7 +66,7 @@ class SavedModel:
         self._loaded = tf.saved_model.load(str(directory), tags=["serve"])
         self._functions = dict(self._loaded.signatures)
         self.signatures = {name: _signature(self.signature_defs[name]) for name in self._functions}
-        self._try()
+        self._warm_up(directory / WARM_UP)
 
     def call(self, signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Outputs by name; inputs and outputs as the signature says, strings as arrays of bytes objects."""
@@ -72,8 +74,16 @@ class SavedModel:
         tensors = {name: tf.constant(value, dtypes[name]) for name, value in inputs.items()}
         return {name: value.numpy() for name, value in self._functions[signature](**tensors).items()}
 
-    def _try(self) -> None:
-        """One empty text, if that is what the model reads: a version that cannot run is found before it is served."""
+    def _warm_up(self, requests: pathlib.Path) -> None:
+        """Requests that came with the model, in TF Serving's format, and an empty text where a text is what it reads.
+
+        The first user does not wait, and a version that cannot run is found before it is served.
+        """
+        if requests.exists():
+            for record in tf.data.TFRecordDataset(str(requests)):
+                request = prediction_log_pb2.PredictionLog.FromString(record.numpy()).predict_log.request
+                inputs = {name: tf.make_ndarray(proto) for name, proto in request.inputs.items()}
+                self.call(request.model_spec.signature_name or DEFAULT_SIGNATURE, inputs)
         signature = self.signatures.get(DEFAULT_SIGNATURE)
         if signature and signature.inputs == {"text": TensorInfo(tf.string, (None,))}:
             self.call(DEFAULT_SIGNATURE, {"text": np.array([b""], object)})

@@ -161,6 +161,24 @@ def test_looking_goes_on_after_trouble(watched, tmp_path, first_dir):
     watched(test)
 
 
+def test_warm_up_requests_are_run(tmp_path, first_dir, stub_model):
+    import tensorflow as tf
+    from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
+
+    shutil.copytree(first_dir, tmp_path / "1")
+    log = PredictionLog()
+    (tmp_path / "1" / "assets.extra").mkdir()
+    for text, good in (("1", True), (stub_model.REFUSED, False)):
+        log.predict_log.request.inputs["text"].CopyFrom(tf.make_tensor_proto([text]))
+        with tf.io.TFRecordWriter(str(tmp_path / "1" / "assets.extra" / "tf_serving_warmup_requests")) as writer:
+            writer.write(log.SerializeToString())
+        if good:
+            SavedModel(tmp_path / "1")
+        else:
+            with pytest.raises(tf.errors.InvalidArgumentError):
+                SavedModel(tmp_path / "1")
+
+
 def test_a_model_that_fails_on_an_empty_text_does_not_load(tmp_path):
     import tensorflow as tf
 
