@@ -159,3 +159,34 @@ def test_faults_under_load(server, expected, counted, talk):
     for thread in threads:
         thread.join()
     assert not failures and answered(server) and server.process.poll() is None
+
+
+def test_a_thousand_calls_at_once_over_grpc(server):
+    import grpc
+    from tensorflow_serving.apis.predict_pb2 import PredictRequest
+    from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
+
+    request = PredictRequest()
+    request.model_spec.name = "strtf"
+    request.inputs["text"].dtype = 7  # DT_STRING
+    request.inputs["text"].tensor_shape.dim.add(size=1)
+    request.inputs["text"].string_val.append(b"12")
+    with grpc.insecure_channel(server.grpc) as channel:
+        stub = PredictionServiceStub(channel)
+        calls = [stub.Predict.future(request, timeout=60) for _ in range(1000)]
+        codes = [call.code() for call in calls]  # waits for each
+    assert set(codes) <= {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
+    assert codes.count(grpc.StatusCode.OK) >= 256 and answered(server)
+
+
+def test_a_client_that_does_not_read_its_answers(server, until):
+    """Megabytes of answers, more than the sockets hold: the server gives the connection up, and what it kept for it."""
+    before = server.metric("process_open_fds")
+    body = json.dumps({"instances": ["1 " * 3900] * 8}).encode()
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect((server.host, server.rest_port))
+        connection.sendall((HEAD % len(body) + body) * 4)
+        until(lambda: server.metric("process_open_fds") > before)
+        until(lambda: server.metric("process_open_fds") <= before)
+    assert answered(server) and server.metric("strtf_queued_texts") == 0
