@@ -72,7 +72,8 @@ function markText({ points, entities }, hue) {
     const entity = entities[i];
     if (entity.start < at) continue; // tags cannot overlap; an answer that does is still listed in the table
     const label = `${entity.type} ${percent(entity.probability)}`;
-    const mark = element("mark", { "data-entity": i, title: label }, entity.text);
+    const [first, ...rest] = points.slice(entity.start, entity.end);
+    const mark = element("mark", { "data-entity": i, title: label }, element("span", {}, first), rest.join(""));
     mark.style.setProperty("--hue", hue.get(entity.type));
     parts.push(points.slice(at, entity.start).join(""), mark);
     at = entity.end;
@@ -143,7 +144,7 @@ function drawArcs(data) {
   for (const arc of arcs) svg.append(drawLabel(arc));
 }
 
-// Each line is as high as the arcs over it need: an empty strut in its first mark.
+// Each line is as high as the arcs over it need: an empty strut in its first mark, bound to the first character.
 function makeSpace(arcs) {
   const levels = new Map();
   for (const { line, level } of arcs) levels.set(line, Math.max(level, levels.get(line) ?? 0));
@@ -152,7 +153,7 @@ function makeSpace(arcs) {
     if (!levels.has(line)) return;
     const strut = element("span", { class: "strut" });
     strut.style.height = `${30 + levels.get(line) * LEVEL}px`;
-    [...marks].find((mark) => Number(mark.dataset.entity) === entity).prepend(strut);
+    [...marks].find((mark) => Number(mark.dataset.entity) === entity).firstChild.prepend(strut);
     levels.delete(line);
   });
 }
