@@ -38,6 +38,10 @@ class PatientProtocol(H11Protocol):
             self._headers_timer = self.loop.call_later(self.read_timeout, self._headers_late)
 
     def _headers_late(self) -> None:
+        # a busy loop may not have read yet what has come: it does so before it calls this
+        self._headers_timer = self.loop.call_later(0.01, self._refuse)
+
+    def _refuse(self) -> None:
         if self.transport.is_closing():
             return
         body = json.dumps({"error": "The request's headers must be sent sooner."}).encode()

@@ -96,9 +96,8 @@ def _end(process: subprocess.Popen) -> None:
 def server(start_server, digits_dir):
     """One with small limits, shared by the tests that leave it as it was."""
     return start_server(
-        digits_dir, "--max_body_kb=64", "--max_texts=8", "--max_queued_texts=256", "--read_timeout_s=1",
-        "--request_timeout_s=20",
-    )  # fmt: skip
+        digits_dir, "--max_body_kb=64", "--max_texts=8", "--max_queued_texts=256", "--request_timeout_s=60"
+    )
 
 
 @pytest.fixture(scope="session")
