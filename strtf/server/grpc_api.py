@@ -6,7 +6,6 @@ import time
 import grpc
 import numpy as np
 from tensorflow_serving.apis import (
-    get_model_metadata_pb2,
     model_service_pb2_grpc,
     predict_pb2,
     prediction_service_pb2_grpc,
@@ -85,8 +84,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         for field in request.metadata_field:
             if field != "signature_def":
                 raise invalid(f"Metadata field {shown(field)} is not supported")
-        response: get_model_metadata_pb2.GetModelMetadataResponse = metadata_response(request.model_spec.name, serving)
-        return response
+        return metadata_response(request.model_spec.name, serving)
 
     @_guarded
     async def Classify(self, request):
