@@ -250,6 +250,29 @@ class TrainingOptions(Options):
     )
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ServerOptions(Options):
+    """Of `python -m strtf.serve`; no experiment has them."""
+
+    model: str = option("", "Directory whose numbered subdirectories are SavedModels; the newest is served.")
+    model_name: str = option("strtf", "Name of the model in requests.")
+    labels: str = option("stable", "Labels, with commas, by which requests may ask for the version that is served.")
+    host: str = option("127.0.0.1", "Address to listen on; 0.0.0.0 is every one of the machine. There is no login.")
+    port: int = option(8500, "Port of gRPC (0: any that is free).", low=0, high=65535)
+    rest_port: int = option(8501, "Port of REST, the page and the metrics (0: any that is free).", low=0, high=65535)
+    max_batch_size: int = option(32, "Texts of several requests that are run together at most.", low=1)
+    batch_timeout_ms: float = option(2.0, "How long a text waits for others to be run with.", low=0.0, high=10_000.0)
+    max_queued_texts: int = option(1024, "Texts that wait or run at most; requests beyond are refused at once.", low=1)
+    max_texts: int = option(256, "Texts of one request at most.", low=1)
+    max_body_kb: int = option(1024, "Size of one request at most, KiB.", low=1, high=1 << 20)
+    max_pending_mb: int = option(256, "Size of all requests being read or answered at most, MiB.", low=1)
+    max_connections: int = option(2048, "REST connections at most; those beyond are answered 503.", low=1)
+    request_timeout_s: float = option(30.0, "A REST request that takes longer is answered 504.", low=0.01)
+    read_timeout_s: float = option(10.0, "Time for a client to send a request's headers, or its body.", low=0.01)
+    drain_s: float = option(30.0, "Time at the end for the requests in flight.", low=0.0)
+    poll_s: float = option(1.0, "How often to look for a newer version.", low=0.01)
+
+
 @dataclasses.dataclass(frozen=True)
 class Experiment:
     """All options of one run."""

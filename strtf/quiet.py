@@ -15,6 +15,15 @@ from strtf.errors import StrtfError
 BACKENDS = ("tensorflow", "jax")
 
 
+def start_tensorflow() -> None:
+    """Imports TensorFlow, whatever Keras' backend is, and initialises its devices, quietly."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with held_back_stderr():
+        import tensorflow as tf
+
+        tf.config.list_logical_devices()
+
+
 def start_backend() -> None:
     """Imports Keras' backend and initialises its devices, quietly.
 

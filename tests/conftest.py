@@ -3,8 +3,10 @@
 TensorFlow is imported inside the fixtures, so that tests that do without it stay fast.
 """
 
+import importlib.util
 import json
 import os
+import pathlib
 import shutil
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -243,3 +245,19 @@ def make_model(tiny_config, tiny_schema, randomize):
         return randomize(build_model(experiment, tiny_config, tiny_schema), seed)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def stub_model():
+    """The module `server/stub_model.py`: SavedModels with the exported signature that work by rule."""
+    path = pathlib.Path(__file__).parent / "server" / "stub_model.py"
+    spec = importlib.util.spec_from_file_location("stub_model", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def save_digit_model(stub_model):
+    """save_digit_model(directory, version, probability): a version of a model to serve."""
+    return stub_model.save_version

@@ -20,10 +20,13 @@ ROOMS = (
     "reporting",
     "training",
     "serving",
+    "server",
 )
 FRAME = ("quiet", "flags")  # around every entry
 RANK = {name: rank for rank, name in enumerate((*FOUNDATION, *ROOMS, *FRAME))}
-TENSORFLOW_ROOMS = ("training", "serving")
+TENSORFLOW_ROOMS = ("training", "serving", "server")
+# The server runs what was exported: whatever it is, without the code that made it.
+SERVER_MAY_IMPORT = {"errors", "config", "progress", "server"}
 # Elsewhere only inside functions, so that the package works under Keras' other backends.
 TENSORFLOW_IN_FUNCTIONS = (
     "device.py",
@@ -87,6 +90,16 @@ def test_imports_go_one_way(file):
     unknown = imported_rooms(file) - RANK.keys()
     assert not unknown, f"{file} imports entries: {unknown}"
     assert not {room for room in imported_rooms(file) if RANK[room] > rank}
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if room_of(file) == "server"])
+def test_the_server_stands_alone(file):
+    assert imported_rooms(file) <= SERVER_MAY_IMPORT
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if room_of(file) != "server" and not is_entry(file)])
+def test_nothing_needs_the_server(file):
+    assert "server" not in imported_rooms(file)
 
 
 @pytest.mark.parametrize("file", FILES)

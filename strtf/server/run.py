@@ -1,0 +1,145 @@
+"""Puts the server together: one event loop for gRPC and REST, one thread for the model, one for loading."""
+
+import asyncio
+import contextlib
+import logging
+import pathlib
+import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+from strtf.config import ServerOptions
+from strtf.errors import StrtfError
+from strtf.server.batching import Batcher
+from strtf.server.grpc_api import start_grpc
+from strtf.server.http import Server, http_server
+from strtf.server.metrics import Metrics
+from strtf.server.predictor import Predictor
+from strtf.server.rest_api import RestApi
+from strtf.server.saved_model import SavedModel
+from strtf.server.status import LOG
+from strtf.server.versions import Versions
+
+
+def serve(options: ServerOptions) -> None:
+    """Serves until SIGTERM or SIGINT, then answers what is in flight and returns.
+
+    Raises:
+        StrtfError: no version that loads, a port that is taken.
+    """
+    _log_to_stderr()
+    _allow_many_connections()
+    asyncio.run(_serve(options))
+
+
+async def _serve(options: ServerOptions) -> None:
+    directory = pathlib.Path(options.model)
+    if not options.model or not directory.is_dir():
+        raise StrtfError(f"--model must be a directory of versions (1, 2, …). Received: {options.model or 'nothing'}.")
+    executor, metrics = ThreadPoolExecutor(1, "model"), Metrics(options.model_name)
+
+    def make_batcher(model: SavedModel, name: str) -> Batcher:
+        timeout = options.batch_timeout_ms / 1000.0
+        return Batcher(
+            lambda inputs: model.call(name, inputs), executor, options.max_batch_size, timeout, metrics.batch
+        )
+
+    labels = frozenset(label for label in options.labels.split(",") if label)
+    versions = Versions(directory, options.model_name, labels, make_batcher)
+    predictor = Predictor(versions, executor, options)
+    metrics.queued.set_function(lambda: predictor.texts.used)
+    metrics.version.set_function(lambda: versions.current.version if versions.current else 0)
+    await versions.look()
+    if versions.current is None:
+        raise StrtfError(_why_none(directory, versions))
+    watch = asyncio.create_task(versions.watch(options.poll_s))
+    try:
+        await _answer(predictor, metrics, options)
+    finally:
+        watch.cancel()
+        versions.close()
+        executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _why_none(directory: pathlib.Path, versions: Versions) -> str:
+    errors = [state.error_message.rstrip(".") for state in versions.states.values()]
+    found = "; ".join(errors) or "no subdirectory whose name is a number"
+    return f"--model must hold a version that loads, {directory}/1 or so. Received: {found}. Export one there."
+
+
+async def _answer(predictor: Predictor, metrics: Metrics, options: ServerOptions) -> None:
+    stopping = asyncio.Event()
+    app = RestApi(predictor, metrics, options, stopping).app()
+    rest = http_server(
+        app, options.host, options.rest_port, options.read_timeout_s, options.max_connections, options.drain_s
+    )
+    try:
+        rpc, port = await start_grpc(predictor, metrics, options)
+    except RuntimeError as error:
+        raise StrtfError(_taken("port", options.port)) from error
+    http = asyncio.create_task(_run_http(rest, options))
+    try:
+        await _started(rest, http)
+        print(f"serving {options.model_name}: gRPC {options.host}:{port}, REST {_address(rest)}", flush=True)
+        _on_signals(stopping, rest)
+        stop = asyncio.create_task(stopping.wait())
+        await asyncio.wait({stop, http}, return_when=asyncio.FIRST_COMPLETED)
+        LOG.info("ending: no new requests, those in flight have %g seconds", options.drain_s)
+    finally:
+        rest.should_exit = True
+        await asyncio.gather(rpc.stop(options.drain_s), http)
+
+
+async def _run_http(rest: Server, options: ServerOptions) -> None:
+    try:
+        await rest.serve()
+    except SystemExit as error:  # uvicorn's way to say that it cannot listen
+        raise StrtfError(_taken("rest_port", options.rest_port)) from error
+
+
+async def _started(rest: Server, http: asyncio.Task) -> None:
+    while not rest.started:
+        if http.done():
+            http.result()
+            raise StrtfError("The REST server ended before it began.")
+        await asyncio.sleep(0.01)
+
+
+def _taken(flag: str, port: int) -> str:
+    return f"--{flag} must be a port of this machine that nothing listens on. Received: {port}. Choose another."
+
+
+def _address(rest: Server) -> str:
+    host, port = rest.servers[0].sockets[0].getsockname()[:2]
+    return f"http://{host}:{port}/"
+
+
+def _on_signals(stopping: asyncio.Event, rest: Server) -> None:
+    """The first signal ends the server, the second does not wait for requests in flight."""
+
+    def stop() -> None:
+        rest.force_exit = stopping.is_set()
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError):  # Windows: the default, KeyboardInterrupt
+            asyncio.get_running_loop().add_signal_handler(number, stop)
+
+
+def _log_to_stderr() -> None:
+    """Only our lines: other libraries' may quote requests."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    LOG.handlers, LOG.propagate = [handler], False
+    LOG.setLevel(logging.INFO)
+    for name in ("grpc", "asyncio", "uvicorn.error"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _allow_many_connections() -> None:
+    """A connection is a file descriptor, of which a process may open some 1,000 by default."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -1,0 +1,63 @@
+"""The page: what it may load, and what a browser makes of an answer."""
+
+import os
+import re
+import shutil
+import subprocess
+from urllib.parse import quote
+
+import pytest
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def test_the_page_asks_no_other_host(server):
+    status, page = server.ask("GET", "/")
+    assert status == 200 and '<html lang="en">' in page
+    for path in ("/page.css", "/page.js"):
+        assert path[1:] in page
+        status, content = server.ask("GET", path)
+        assert status == 200
+        page += content
+    assert set(re.findall(r"https?://[\w.]+", page)) == {"http://www.w3.org"}  # the name of SVG
+
+
+@pytest.fixture
+def browse(server, tmp_path):
+    """browse(text) -> the page after it has extracted from this text."""
+
+    def call(text: str) -> str:
+        url = f"http://{server.host}:{server.rest_port}/#text={quote(text)}"
+        command = [
+            CHROMIUM,
+            "--headless=new",
+            "--disable-gpu",
+            f"--user-data-dir={tmp_path}",
+            "--virtual-time-budget=5000",
+        ]
+        if os.geteuid() == 0:
+            command.append("--no-sandbox")
+        ended = subprocess.run([*command, "--dump-dom", url], capture_output=True, timeout=120, check=True)
+        return ended.stdout.decode("utf-8")
+
+    return call
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is there")
+def test_entities_are_marked_and_relations_drawn(browse):
+    page = browse("😀左12，3<b>和456")
+    marks = re.findall(r'<mark data-entity="(\d)" title="Number ([\d.]+)"[^>]*>(.*?)</mark>', page)
+    assert [(number, probability, re.sub("<[^>]*>", "", text)) for number, probability, text in marks] == [
+        ("0", "0.50", "12"), ("1", "1.00", "3"), ("2", "0.33", "456")
+    ]  # fmt: skip
+    assert "&lt;b&gt;和" in page and "<b>" not in page
+    assert len(re.findall(r"<text [^>]*>Next 0.50</text>", page)) == 2
+    assert "<td>2–4</td>" in page and "strtf, version 1" in page
+    assert re.search(r'id="error"[^>]*hidden', page)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is there")
+def test_errors_are_shown(browse):
+    page = browse("患者☠")
+    assert "400: The model refuses these inputs: InvalidArgumentError." in page
+    assert re.search(r'id="result"[^>]*hidden', page)
