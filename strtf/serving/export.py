@@ -19,7 +19,7 @@ from strtf.extraction.load import load_extractor
 from strtf.models.base import Task
 from strtf.run_dir import RunDir
 from strtf.schema import Sentence
-from strtf.serving.layout import check_target, write_assets, write_extra
+from strtf.serving.layout import README_PATH, check_target, write_assets, write_extra
 from strtf.serving.self_check import check_export, check_texts
 from strtf.serving.signatures import ServedModel
 from strtf.serving.weights import StoredWeights
@@ -72,9 +72,7 @@ def export(run_dir: RunDir, export_dir: str, quantize: Quantize, given: dict[str
         raise
     size = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
     say(f"The same entities and relations; probabilities within {worst:.0e}.")
-    say(
-        f"{target}: {size / 2**20:.1f} MiB, {', '.join(sorted(signatures))}. See {target / 'assets.extra' / 'README.md'}."
-    )
+    say(f"{target}: {size / 2**20:.1f} MiB, {', '.join(sorted(signatures))}. How to serve it: {target / README_PATH}.")
 
 
 def _require_entities(extractor: Extractor) -> None:
@@ -125,10 +123,8 @@ def _write(partial, target, run_dir: RunDir, extractor: Extractor, weights, text
         assets = write_assets(pathlib.Path(directory), run_dir, extractor)
         served = ServedModel(extractor, weights, assets)
         signatures = served.signatures()
-        logger = logging.getLogger("absl")
-        level = logger.level
-        logger.setLevel(logging.ERROR)  # it tells about shards and fingerprints
+        logging.disable(logging.INFO)  # of shards and fingerprints
         tf.saved_model.save(served, str(partial), signatures)
-        logger.setLevel(level)
+        logging.disable(logging.NOTSET)
     write_extra(partial, target, texts, signatures, extractor.options.max_tokens)
     return list(signatures)

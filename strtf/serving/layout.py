@@ -15,6 +15,7 @@ from strtf.serving.signatures import TEXT
 from strtf.serving.warmup import write_warmup
 
 EXTRA = "assets.extra"
+README_PATH = f"{EXTRA}/README.md"
 LARGEST_VERSION = 2**63 - 1  # TensorFlow Serving's int64
 
 BATCHING = """\
@@ -54,14 +55,14 @@ gRPC, port 8500 (`pip install tensorflow-serving-api`):
 Metrics for Prometheus: http://localhost:8501/monitoring/prometheus/metrics
 
 `serving_default`: `text` [B] gives `entity_start`, `entity_end` (characters, end exclusive), `entity_type`,
-`entity_probability` [B, E], `entity_count` [B]; `relation_head`, `relation_tail` (numbers of the text's entities, from 0),
-`relation_type`, `relation_probability` [B, R], `relation_count` [B]. Padding: -1, "" and 0.
+`entity_probability` [B, E], `entity_count` [B]; `relation_head`, `relation_tail` (numbers of the text's entities, from
+0), `relation_type`, `relation_probability` [B, R], `relation_count` [B]. Padding: -1, "" and 0.
 `token_ids`: the same from token ids on, with numbers for types; `assets/` says what they mean (`tags.txt`: the tags, a
 line each from 0; `schema.json`: entity types from 0, relation classes from 1).
 """
 ONLY_TOKENS = """
-This run reads word pieces: there is no `serving_default`, and clients tokenize. With `transformers` or `tokenizers`, BERT's
-WordPiece over `assets/vocab.txt`, [CLS] first and [SEP] last, at most {max_tokens} ids a row. Over REST give
+This run reads word pieces: there is no `serving_default`, and clients tokenize: BERT's WordPiece over
+`assets/vocab.txt`, [CLS] first and [SEP] last, at most {max_tokens} ids a row. Over REST give
 `"signature_name": "token_ids"`.
 """
 
@@ -77,7 +78,8 @@ def check_target(path: pathlib.Path) -> None:
     if path.exists() or path.is_symlink():
         others = [int(p.name) for p in path.parent.iterdir() if p.name.isascii() and p.name.isdigit()]
         raise StrtfError(
-            f"--export_dir must not exist yet. Received: {path}. Export a new version: {path.parent / str(max(others) + 1)}."
+            f"--export_dir must not exist yet. Received: {path}. "
+            f"Export a new version: {path.parent / str(max(others) + 1)}."
         )
 
 

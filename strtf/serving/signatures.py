@@ -5,10 +5,11 @@ int32 [B, E] (code points, end exclusive), `entity_type` string [B, E], `entity_
 `entity_count` int32 [B]; `relation_head`, `relation_tail` int32 [B, R] (indices of that text's entities),
 `relation_type` string [B, R], `relation_probability` float32 [B, R], `relation_count` int32 [B].
 
-`token_ids`: `token_ids` int32 [B, T] with [CLS] and [SEP], padded with anything, and `lengths` int32 [B] -> `tags` int32
-[B, T]; `span_first`, `span_last` (token positions, last exclusive), `span_type` int32 [B, E], `span_probability` float32
-[B, E], `span_count` int32 [B]; the related pairs `pair_first`, `pair_second` (indices of spans), `pair_label` int32 [B, R],
-`pair_probability` float32 [B, R], `pair_count` int32 [B]. Rows are one window each: T at most `--max_tokens`.
+`token_ids`: `token_ids` int32 [B, T] with [CLS] and [SEP], padded with anything, and `lengths` int32 [B] -> `tags`
+int32 [B, T]; `span_first`, `span_last` (token positions, last exclusive), `span_type` int32 [B, E], `span_probability`
+float32 [B, E], `span_count` int32 [B]; the related pairs `pair_first`, `pair_second` (indices of spans), `pair_label`
+int32 [B, R], `pair_probability` float32 [B, R], `pair_count` int32 [B]. Rows are one window each: T at most
+`--max_tokens`.
 
 E and R are the largest number in the batch and at least 1, because axes of size 0 trouble clients and runtimes. Padding
 is -1, "" and 0.
