@@ -8,6 +8,8 @@ import sys
 import tempfile
 from collections.abc import Sequence
 
+import numpy as np
+
 from strtf.errors import StrtfError
 from strtf.extraction.extractor import Extraction, Extractor
 from strtf.serving import bare_run
@@ -116,7 +118,7 @@ def _compare(found: Sequence[dict], wanted: Sequence[dict], signature: str) -> f
             if [item[:-1] for item in ours[kind]] != [item[:-1] for item in theirs[kind]]:
                 raise _differs(f"other {kind} in text {number} of {len(wanted)} through {signature}")
             pairs = zip(ours[kind], theirs[kind], strict=True)
-            worst = max([worst, *(abs(mine[-1] - its[-1]) for mine, its in pairs)])
+            worst = float(np.max([worst, *(abs(mine[-1] - its[-1]) for mine, its in pairs)]))  # NaN stays
     if not worst <= TOLERANCE:
         raise _differs(f"probabilities that differ by {worst:.1e} through {signature}, of {TOLERANCE:g} at most")
     return worst

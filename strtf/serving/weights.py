@@ -50,7 +50,8 @@ def _pack(path: str, value: np.ndarray, quantize: Quantize) -> list[np.ndarray]:
     if value.ndim < 2 or value.size < SMALL or quantize is Quantize.NONE:
         return [value]
     if quantize is Quantize.FLOAT16:
-        half = value.astype(np.float16)
+        with np.errstate(over="ignore"):
+            half = value.astype(np.float16)
         return [half if np.isfinite(half).all() else value]
     if value.ndim > 2 or not path.endswith((KERNEL, *TABLES)):
         return [value]

@@ -10,6 +10,7 @@ from strtf.extraction.load import load_extractor
 from strtf.models.build import build_model, named_values
 from strtf.run_dir import RunDir, write_json, write_tensors
 from strtf.schema import Direction, RelationClass, Schema
+from strtf.serving.export import export
 from strtf.serving.signatures import ServedModel
 from strtf.serving.weights import StoredWeights
 from strtf.text.vocabulary import Vocabulary
@@ -80,3 +81,12 @@ def served():
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def exported(make_run, tmp_path_factory):
+    """(version directory, run, lines that were said)."""
+    run_dir, said = make_run(rc_features="cls_and_entities"), []
+    target = tmp_path_factory.mktemp("serving") / "reports" / "7"
+    export(run_dir, str(target), Quantize.NONE, {}, said.append)
+    return target, run_dir, said
