@@ -103,6 +103,14 @@ class PairFilter(enum.StrEnum):
     SEEN_TYPES = "seen_types"
 
 
+class Quantize(enum.StrEnum):
+    """How an exported model stores its weights; its arithmetic is float32 in all cases."""
+
+    NONE = "none"
+    FLOAT16 = "float16"
+    DYNAMIC_INT8 = "dynamic_int8"
+
+
 class SelectBy(enum.StrEnum):
     """The development score that chooses the best epoch."""
 

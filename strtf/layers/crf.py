@@ -80,10 +80,10 @@ def crf_decode(potentials, transitions, sequence_lengths):
 
     def step_back(next_tag, inputs):
         best_here, follows = inputs  # [B, C], [B]
-        came_from = ops.argmax(best_here + ops.take(incoming, next_tag, axis=0), axis=-1)  # [B]
-        return ops.where(follows, ops.cast(came_from, "int32"), next_tag)
+        came_from = _argmax(best_here + ops.take(incoming, next_tag, axis=0))  # [B]
+        return ops.where(follows, came_from, next_tag)
 
-    last_tag = ops.cast(ops.argmax(best[-1], axis=-1), "int32")  # [B]
+    last_tag = _argmax(best[-1])  # [B]
     tags = _scan(step_back, last_tag, (best, _mask_time_major(_shift_back(mask))), reverse=True)  # [T, B]
     best_score = ops.where(_as_index(sequence_lengths) > 0, _max(best[-1], axis=-1), 0.0)
     return ops.where(mask, ops.transpose(tags), 0), best_score
@@ -347,6 +347,15 @@ def _shift_back(mask):
 def _max(x, **axis):
     """`ops.max` that takes an empty batch: without `initial`, Keras refuses one on TensorFlow."""
     return ops.max(x, initial=-np.inf, **axis)
+
+
+def _argmax(x):
+    """int32 index of the largest along the last axis.
+
+    Of a comparison, because Keras looks at the sign bit of floats, by an operator that exported graphs would need too.
+    """
+    is_largest = x == _max(x, axis=-1, keepdims=True)
+    return ops.cast(ops.argmax(ops.cast(is_largest, "int32"), axis=-1), "int32")
 
 
 def _masked_sum(x, mask):

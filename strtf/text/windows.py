@@ -48,8 +48,7 @@ def windows(text: str, starts: Sequence[int], ends: Sequence[int], max_tokens: i
             "Lower the overlap, or raise the window's length."
         )
     strength, num_tokens = _boundary_strength(text, starts, ends), len(starts)
-    # Below max_tokens - overlap, so that each window ends later than the one before.
-    slack = min(max_tokens // 4, max_tokens - overlap - 1)
+    slack = cut_slack(max_tokens, overlap)
     first, found = 0, []
     while num_tokens - first > max_tokens:
         hard_cut = first + max_tokens
@@ -57,6 +56,11 @@ def windows(text: str, starts: Sequence[int], ends: Sequence[int], max_tokens: i
         found.append(Window(first, last))
         first = _best(range(last - overlap, last - (overlap + 1) // 2 + 1), strength)
     return [*found, Window(first, num_tokens)]
+
+
+def cut_slack(max_tokens: int, overlap: int) -> int:
+    """By how many tokens a window may end early; so few that each window ends later than the one before."""
+    return min(max_tokens // 4, max_tokens - overlap - 1)
 
 
 def first_window_holding(windows: Sequence[Window], first: int, last: int) -> int | None:

@@ -1,0 +1,87 @@
+"""Entity spans in the graph: strict BIEOS decoding, and dropping overlaps where windows meet."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from strtf.text.bieos import OUTSIDE, PREFIXES
+
+_B, _I, _E, _S = range(len(PREFIXES))
+
+
+class Spans(NamedTuple):
+    """n typed spans of token rows, row by row in text order; each [n].
+
+    Attributes:
+        row: int32.
+        start, end: int32, positions in the row, `end` exclusive; [CLS] is position 0.
+        kind: int32, index of the entity type.
+        probability: float32.
+    """
+
+    row: tf.Tensor
+    start: tf.Tensor
+    end: tf.Tensor
+    kind: tf.Tensor
+    probability: tf.Tensor
+
+
+def decode_tags(tags, lengths):
+    """The spans that `TagScheme.decode` finds between [CLS] and [SEP]: S, and B I* E of one type.
+
+    A tag is *linked* where it goes on the span of the tag before it. Chains of links begin at the nearest tag that
+    is not linked, and an E at their end closes a span where they begin with B.
+
+    Args:
+        tags: [B, T] int32.
+        lengths: [B] int32.
+
+    Returns:
+        row, start, end, kind: int32 [n] each.
+    """
+    length = tf.shape(tags)[1]
+    position = tf.range(length)[None]
+    inside = (position > 0) & (position < lengths[:, None] - 1)
+    tags = tf.reshape(tf.where(inside, tags, OUTSIDE), [-1])  # [B·T]; each row begins with an O
+    kind, part = (tags - 1) // len(PREFIXES), (tags - 1) % len(PREFIXES)
+    kind, part = tf.where(tags == OUTSIDE, -1, kind), tf.where(tags == OUTSIDE, -1, part)
+    goes_on, is_open = (part == _I) | (part == _E), (part == _B) | (part == _I)
+    linked = goes_on & _shifted(is_open, False) & (kind == _shifted(kind, -1))
+    begins = tf.cast(tf.where(~linked)[:, 0], tf.int32)  # of every chain
+    begin = tf.gather(begins, tf.cumsum(tf.cast(~linked, tf.int32)) - 1)  # of each tag's chain, [B·T]
+    closes = (part == _S) | ((part == _E) & linked & (tf.gather(part, begin) == _B))
+    last = tf.cast(tf.where(closes)[:, 0], tf.int32)  # [n]
+    row = last // length
+    return row, tf.gather(begin, last) - row * length, last + 1 - row * length, tf.gather(kind, last)
+
+
+def without_overlaps(first, last):
+    """Which spans stay where, of two that overlap, the first one does.
+
+    Args:
+        first, last: [n], `last` exclusive, on one axis for all texts; `first` rises strictly.
+
+    Returns:
+        bool [n].
+    """
+    number = tf.range(tf.size(first))
+
+    def overlapping(kept):
+        """Those among the kept whose predecessor among the kept reaches into them. [k]."""
+        ends = tf.gather(last, kept)
+        return tf.gather(first, kept)[1:] < ends[:-1]
+
+    def drop_first(kept):
+        # up to the first overlap nothing else does, so it is the one that a walk from left to right would drop
+        place = tf.where(overlapping(kept))[0, 0] + 1
+        return (tf.concat([kept[:place], kept[place + 1 :]], axis=0),)
+
+    (kept,) = tf.while_loop(
+        lambda kept: tf.reduce_any(overlapping(kept)), drop_first, (number,), (tf.TensorShape([None]),)
+    )
+    return tf.scatter_nd(kept[:, None], tf.ones_like(kept), tf.shape(number)) > 0
+
+
+def _shifted(values, before):
+    """[n]: the value to the left; `before` at the left end."""
+    return tf.concat([tf.fill([1], before), values[:-1]], axis=0)
