@@ -9,6 +9,9 @@ define_options(*GROUPS.values())  # so that a training's flag file is understood
 flags.DEFINE_string("input", "-", "Plain text, one document a line, or JSON Lines with 'text'; - is standard input.")
 flags.DEFINE_string("output", "-", "JSON Lines with entities and relations; - is standard output.")
 flags.DEFINE_enum("format", "jsonl", ["jsonl", "triples"], "jsonl: the native format; triples: a listing to read.")
+flags.DEFINE_string("rejects", "", "Lines that hold no document (no JSON, no text, no UTF-8) go to this file, each with "
+                    "its number and the reason, and the rest is done; without it the first of them ends the run.")  # fmt: skip
+flags.DEFINE_boolean("resume", False, "Go on where an interrupted run stopped; from the start where there was none.")
 
 
 def main() -> None:
@@ -16,7 +19,8 @@ def main() -> None:
     from strtf.run_dir import RunDir
 
     FLAGS = flags.FLAGS
-    predict_run(RunDir(FLAGS.run_dir), FLAGS.input, FLAGS.output, given_options(), FLAGS.format)
+    paths = FLAGS.input, FLAGS.output
+    predict_run(RunDir(FLAGS.run_dir), *paths, given_options(), FLAGS.format, FLAGS.rejects, FLAGS.resume)
 
 
 if __name__ == "__main__":

@@ -97,11 +97,14 @@ class Extractor:
 
     def extract(self, texts: Sequence[str]) -> list[Extraction]:
         """Entities, and relations where the model has both tasks."""
+        return self.extract_tokenized([self.featurizer.tokenize(text) for text in texts])
+
+    def extract_tokenized(self, documents: Sequence[TokenizedText]) -> list[Extraction]:
+        """`extract` for texts that `Featurizer.tokenize` has seen."""
         self.model.require(Task.NER)
-        documents = [self.featurizer.tokenize(text) for text in texts]
         owned = [dict(zip(d.windows, owner_bounds(d.windows), strict=True)) for d in documents]
-        spans: list[list[_Span]] = [[] for _ in texts]
-        related: list[list[tuple]] = [[] for _ in texts]
+        spans: list[list[_Span]] = [[] for _ in documents]
+        related: list[list[tuple]] = [[] for _ in documents]
         for items, batch, states in self._encoded(self._items(documents)):
             found = self._spans(items, batch, states)
             for item, spans_of_item in zip(items, found, strict=True):
