@@ -15,7 +15,7 @@ from typing import BinaryIO, Self
 
 from strtf.data.documents import Place
 from strtf.errors import StrtfError
-from strtf.run_dir import check_writable, is_device, read_as, write_json
+from strtf.run_dir import check_writable, is_device, read_json, write_json
 
 try:
     import fcntl
@@ -157,7 +157,7 @@ class PartialOutput:
         self._state_path = self._output.path.with_name(f"{self._output.path.name}.state")
         self.state = State(settings or {})
         if resume and self._resumable and self._state_path.exists():
-            self.state = read_as(self._state_path, State.from_json)
+            self.state = self._read_state()
             self._check_settings(settings)
             if self.state.finished:
                 self._rename()
@@ -244,6 +244,15 @@ class PartialOutput:
                 f"--output must have no unfinished file of another run beside it. Received: {partial}. "
                 "Go on with it by --resume, or remove it."
             )
+
+    def _read_state(self) -> State:
+        try:
+            return State.from_json(read_json(self._state_path))
+        except (StrtfError, AttributeError, KeyError, TypeError, ValueError) as error:
+            raise StrtfError(
+                f"{self._state_path} must be as the interrupted run left it. Received: a damaged file. "
+                f"Remove it and {self._output.partial}, and start anew."
+            ) from error
 
     def _check_settings(self, settings: dict[str, str]) -> None:
         theirs, state = self.state.settings, self.state
