@@ -2,15 +2,16 @@
 
 from absl import flags
 
+from strtf.config import MachineOptions
 from strtf.flags import GROUPS, define_options, define_run_dir, given_options, run
 
 define_run_dir("A run of `python -m strtf.train`.")
-define_options(*GROUPS.values())  # so that a training's flag file is understood here too
+define_options(MachineOptions, *GROUPS.values())  # so that a training's flag file is understood here too
 flags.DEFINE_string("input", "-", "Plain text, one document a line, or JSON Lines with 'text'; - is standard input.")
 flags.DEFINE_string("output", "-", "JSON Lines with entities and relations; - is standard output.")
 flags.DEFINE_enum("format", "jsonl", ["jsonl", "triples"], "jsonl: the native format; triples: a listing to read.")
-flags.DEFINE_string("rejects", "", "Lines that hold no document (no JSON, no text, no UTF-8) go to this file, each with "
-                    "its number and the reason, and the rest is done; without it the first of them ends the run.")  # fmt: skip
+flags.DEFINE_string("rejects", "", "File for lines that hold no document (no JSON, no text, no UTF-8), as their number "
+                    "and the reason; the run goes on. Without it the first of them ends the run.")  # fmt: skip
 flags.DEFINE_boolean("resume", False, "Go on where an interrupted run stopped; from the start where there was none.")
 
 

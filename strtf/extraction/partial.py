@@ -91,9 +91,10 @@ class _Part:
         if self.is_standard_output:
             self.file = sys.stdout.buffer
         elif self.is_device:
-            self.file = open(self.path, "wb")
+            self.file = open(self.path, "wb")  # noqa: SIM115
         else:
-            self.file = open(self.partial, "r+b" if size else "ab")  # not "wb": another process may be writing it
+            # not "wb": another process may be writing it
+            self.file = open(self.partial, "r+b" if size else "ab")  # noqa: SIM115
             _lock(self.file, self.partial)
             self.file.truncate(size)
             self.file.seek(size)

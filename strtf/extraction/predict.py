@@ -10,7 +10,7 @@ import dataclasses
 import itertools
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from strtf.config import Experiment
@@ -100,18 +100,29 @@ def predict_run(run_dir: RunDir, source: str, target: str, given: dict[str, dict
     experiment = run_dir.require().read_experiment().override(given)
     job.check()
     settings = _settings(run_dir, experiment, job) if job.can_resume else None
-    output, hash = PartialOutput(target, rejects, settings, resume), Hash()
+    jit_compile = given.get("training", {}).get("jit_compile", False)  # not the run's: that is of its training
+    extract_job(job, lambda: load_extractor(run_dir, experiment, jit_compile), settings)
+
+
+def extract_job(job: Job, load: Callable[[], Extractor], settings: dict[str, str] | None) -> None:
+    """`predict_run` once options and run are known.
+
+    Args:
+        load: called once the files have been looked at.
+        settings: see `PartialOutput`.
+    """
+    output, hash = PartialOutput(job.target, job.rejects, settings, job.resume), Hash()
     if output.state.finished:
         return
-    output.check_input(source, hash)
-    lines = read_lines(source, output.state.place)
+    output.check_input(job.source, hash)
+    lines = read_lines(job.source, output.state.place)
     # a file that cannot be read shows before the model is loaded; nobody needs to type before it is
     first = [] if job.streams else list(itertools.islice(_checked(lines, job), 1))
-    extractor = load_extractor(run_dir, experiment)
+    extractor = load()
     lines = itertools.chain(first, _checked(lines, job))
     with output, _bar(job, output) as bar:
         _extract(job, extractor, _read(lines, extractor, None if job.streams else hash), output, bar)
-    if rejects:
+    if job.rejects:
         print(f"{output.state.rejected:,} of {output.state.place.lines:,} lines rejected.", file=sys.stderr)
 
 

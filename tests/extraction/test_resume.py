@@ -1,5 +1,6 @@
 """An interrupted prediction goes on where it stopped, and ends in the bytes of one that was not interrupted."""
 
+import contextlib
 import json
 import os
 import signal
@@ -46,10 +47,8 @@ def predicts(tmp_path, monkeypatch, stub_extractor):
 
         monkeypatch.setattr(Extractor, "extract_tokenized", counted)
         options = given.pop("options", {})
-        try:
+        with contextlib.suppress(Killed):
             predict_run(run, str(tmp_path / source), str(tmp_path / target), options, **given)
-        except Killed:
-            pass
         return groups
 
     write(tmp_path / "in.jsonl", LINES)
