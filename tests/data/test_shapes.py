@@ -153,7 +153,7 @@ def test_a_batch_that_is_large_enough_takes_only_like_lengths():
     assert sorted(i for batch in planned for i in batch.members) == list(range(300))
     assert sum(batch.B * batch.T for batch in planned) < 1.1 * sum(lengths)
     for batch in planned:
-        assert batch.T == max(lengths[i] for i in batch.members) and batch.B * batch.T <= 4096
+        assert max(lengths[i] for i in batch.members) == batch.T and batch.B * batch.T <= 4096
 
 
 def test_few_short_sentences_share_a_batch():
