@@ -6,13 +6,14 @@ from benchmarks.entry import choice_list, number_list, run
 from strtf.config import RcMask
 
 PARTS = ("corpus", "filter", "synthetic", "utilisation")
+STREAMING = ("streaming", "threads")  # these need a trained run
 
 
 def define_flags(values: flags.FlagValues) -> None:
     def whole(name, default, help):
         flags.DEFINE_integer(name, default, help, lower_bound=0, flag_values=values)
 
-    flags.DEFINE_list("parts", list(PARTS), f"Among {', '.join(PARTS)}; see README.md.", flag_values=values)
+    flags.DEFINE_list("parts", list(PARTS), f"Among {', '.join(PARTS + STREAMING)}; see README.md.", flag_values=values)
     flags.DEFINE_string(
         "data_dir", "angiography", "Corpus of the parts corpus and filter; its test split.", flag_values=values
     )
@@ -27,10 +28,13 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string("size", "bert_base", "Encoder of the parts with made-up texts.", flag_values=values)
     flags.DEFINE_list("synthetic_num_task_blocks", ["4", "2"], "K of the part synthetic.", flag_values=values)
     flags.DEFINE_integer("batch", 32, "Texts of the part synthetic.", lower_bound=1, flag_values=values)
+    flags.DEFINE_string("run_dir", "runs/quickstart", "Run of the parts streaming and threads.", flag_values=values)
+    flags.DEFINE_integer("documents", 300, "Of these parts.", lower_bound=1, flag_values=values)
+    flags.DEFINE_boolean("jit_compile", True, "Time XLA too in the part streaming.", flag_values=values)
 
 
 def measure(values: flags.FlagValues, peak) -> list[dict]:
-    parts = choice_list("parts", values.parts, PARTS)
+    parts = choice_list("parts", values.parts, PARTS + STREAMING)
     blocks = number_list("synthetic_num_task_blocks", values.synthetic_num_task_blocks)
     from benchmarks import extract_corpus, extract_synthetic
     from benchmarks.harness import Effort
@@ -48,7 +52,16 @@ def measure(values: flags.FlagValues, peak) -> list[dict]:
             rows += extract_synthetic.synthetic_rows(values.size, number, values.batch, values.precision, effort)
     if "utilisation" in parts:
         rows.append(extract_synthetic.utilisation_row(values.size, values.precision, peak, effort))
+    if set(STREAMING) & set(parts):
+        rows += streaming_rows(values, parts, effort)
     return rows
+
+
+def streaming_rows(values: flags.FlagValues, parts: list[str], effort) -> list[dict]:
+    from benchmarks import extract_streaming
+
+    wanted = extract_streaming.Wanted("streaming" in parts, values.jit_compile, "threads" in parts)
+    return extract_streaming.streaming_rows(values.run_dir, values.documents, wanted, values.seed, effort)
 
 
 def corpus_experiment(values: flags.FlagValues):

@@ -250,7 +250,9 @@ class TrainingOptions(Options):
         "off: the most probable class (the paper).",
     )
     precision: Precision = option(Precision.FLOAT32, "Arithmetic of the blocks; float16 scales its loss.")
-    jit_compile: bool = option(False, "Compile the step with XLA.", operational=True)
+    jit_compile: bool = option(
+        False, "Compile with XLA: the training step, or, named for predict, the extraction.", operational=True
+    )
     select_by: SelectBy = option(SelectBy.RC_PREDICTED, "Development F1 that chooses the best epoch.")
     patience: int = option(0, "Stop after so many epochs without a better development F1 (0: never).", low=0)
     checkpoint_steps: int = option(
@@ -279,6 +281,16 @@ class ServerOptions(Options):
     read_timeout_s: float = option(10.0, "Time for a client to send a request's headers, or its body.", low=0.01)
     drain_s: float = option(30.0, "Time at the end for the requests in flight.", low=0.0)
     poll_s: float = option(1.0, "How often to look for a newer version.", low=0.01)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MachineOptions(Options):
+    """How a process uses its machine; no part of an experiment."""
+
+    intra_op_threads: int = option(
+        0, "Threads of one operation (0: as many as cores). Fewer where several processes share the machine.", low=0
+    )
+    inter_op_threads: int = option(0, "Operations that may run at once (0: as TensorFlow chooses).", low=0)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,8 @@ class StrtfError(Exception):
 
 
 class DataError(StrtfError):
-    """A mistake in a data file. The message begins with `path:line:`."""
+    """A mistake in a data file. The message begins with `path:line:`; `reason` is what follows."""
 
-    def __init__(self, where: str, message: str):
-        super().__init__(f"{where}: {message}")
+    def __init__(self, where: str, reason: str):
+        super().__init__(f"{where}: {reason}")
+        self.reason = reason

@@ -7,7 +7,16 @@ from collections.abc import Callable
 
 from absl import app, flags
 
-from strtf.config import DataOptions, Experiment, ModelOptions, Options, TrainingOptions, from_values, option_fields
+from strtf.config import (
+    DataOptions,
+    Experiment,
+    MachineOptions,
+    ModelOptions,
+    Options,
+    TrainingOptions,
+    from_values,
+    option_fields,
+)
 from strtf.errors import StrtfError
 from strtf.quiet import start_backend
 
@@ -98,7 +107,7 @@ def _parse_flags(flag_values: flags.FlagValues, arguments: list[str]) -> list[st
 def _guarded(main: Callable[[], None], backend: bool = True) -> None:
     try:
         if backend:
-            start_backend()
+            start_backend(**_machine_options())
         main()
     except StrtfError as error:
         sys.exit(f"error: {_one_line(error)}")
@@ -112,6 +121,12 @@ def _guarded(main: Callable[[], None], backend: bool = True) -> None:
         sys.exit(f"error: The memory must be enough. Received: {_one_line(error) or 'too little'}. Lower --batch_size.")
     except OSError as error:  # a directory that is missing or not writable, a full disk
         sys.exit(f"error: {error.filename or 'A file'} must be accessible. Received: {error.strerror or error}.")
+
+
+def _machine_options() -> dict[str, int]:
+    """Those that the entry has flags for, once these are parsed."""
+    names = [field.name for field in option_fields(MachineOptions) if field.name in flags.FLAGS]
+    return {name: flags.FLAGS[name].value for name in names}
 
 
 def _one_line(message) -> str:

@@ -2,13 +2,17 @@
 
 from absl import flags
 
+from strtf.config import MachineOptions
 from strtf.flags import GROUPS, define_options, define_run_dir, given_options, run
 
 define_run_dir("A run of `python -m strtf.train`.")
-define_options(*GROUPS.values())  # so that a training's flag file is understood here too
+define_options(MachineOptions, *GROUPS.values())  # so that a training's flag file is understood here too
 flags.DEFINE_string("input", "-", "Plain text, one document a line, or JSON Lines with 'text'; - is standard input.")
 flags.DEFINE_string("output", "-", "JSON Lines with entities and relations; - is standard output.")
 flags.DEFINE_enum("format", "jsonl", ["jsonl", "triples"], "jsonl: the native format; triples: a listing to read.")
+flags.DEFINE_string("rejects", "", "File for lines that hold no document (no JSON, no text, no UTF-8), as their number "
+                    "and the reason; the run goes on. Without it the first of them ends the run.")  # fmt: skip
+flags.DEFINE_boolean("resume", False, "Go on where an interrupted run stopped; from the start where there was none.")
 
 
 def main() -> None:
@@ -16,7 +20,8 @@ def main() -> None:
     from strtf.run_dir import RunDir
 
     FLAGS = flags.FLAGS
-    predict_run(RunDir(FLAGS.run_dir), FLAGS.input, FLAGS.output, given_options(), FLAGS.format)
+    paths = FLAGS.input, FLAGS.output
+    predict_run(RunDir(FLAGS.run_dir), *paths, given_options(), FLAGS.format, FLAGS.rejects, FLAGS.resume)
 
 
 if __name__ == "__main__":

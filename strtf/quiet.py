@@ -24,11 +24,14 @@ def start_tensorflow() -> None:
         tf.config.list_logical_devices()
 
 
-def start_backend() -> None:
+def start_backend(intra_op_threads: int = 0, inter_op_threads: int = 0) -> None:
     """Imports Keras' backend and initialises its devices, quietly.
 
+    Args:
+        intra_op_threads, inter_op_threads: see `MachineOptions`.
+
     Raises:
-        StrtfError: a backend other than TensorFlow and JAX, or one that is not installed.
+        StrtfError: a backend other than TensorFlow and JAX, or one that is not installed; threads for JAX.
     """
     # 3, not 2: on processors without AVX-512, oneDNN calls its normal way an error. Real errors are raised.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -37,10 +40,18 @@ def start_backend() -> None:
         if name == "tensorflow":
             import tensorflow as tf
 
+            if intra_op_threads:
+                tf.config.threading.set_intra_op_parallelism_threads(intra_op_threads)
+            if inter_op_threads:
+                tf.config.threading.set_inter_op_parallelism_threads(inter_op_threads)
             tf.config.list_logical_devices()
         else:
             import jax
 
+            if intra_op_threads or inter_op_threads:
+                raise StrtfError(
+                    "--intra_op_threads and --inter_op_threads must be 0 on JAX. Received: another number."
+                )
             jax.devices()
 
 

@@ -104,14 +104,14 @@ def _why_not_writable(path: str | os.PathLike) -> str | None:
     target = pathlib.Path(os.path.realpath(path))
     if target.is_dir():
         return "a directory"
-    if _is_device(path):
+    if is_device(path):
         return None
     if not target.parent.is_dir():
         return "a directory that does not exist"
     return None if os.access(target.parent, os.W_OK) else "a directory without write permission"
 
 
-def _is_device(path: str | os.PathLike) -> bool:
+def is_device(path: str | os.PathLike) -> bool:
     """True for /dev/null, /dev/stdout, a named pipe: no file can take their place."""
     return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
 
@@ -126,7 +126,7 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         StrtfError: no file can be written there.
     """
     check_writable(path)
-    if _is_device(path):
+    if is_device(path):
         yield pathlib.Path(path)
         return
     path = pathlib.Path(os.path.realpath(path))

@@ -9,13 +9,12 @@ Only "\n" and "\r\n" end a line. U+2028, U+0085 or a form feed are characters of
 import contextlib
 import dataclasses
 import io
-import itertools
 import json
 import os
 import pathlib
 import sys
 from collections.abc import Iterator
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO, NamedTuple, TextIO
 
 from strtf.errors import DataError
 
@@ -50,6 +49,33 @@ class Document:
     source: str = dataclasses.field(default="", compare=False)
 
 
+class Place(NamedTuple):
+    """How far a source was read.
+
+    Attributes:
+        lines, bytes: whole lines, and what they take in UTF-8.
+        is_json: whether documents are JSON Lines; None as long as nothing told.
+    """
+
+    lines: int = 0
+    bytes: int = 0
+    is_json: bool | None = None
+
+
+class Line(NamedTuple):
+    """A line of a source: a document, or an error, or neither where it is blank.
+
+    Attributes:
+        place: behind the line.
+        raw: the line as it was read.
+    """
+
+    document: Document | None
+    error: DataError | None
+    place: Place
+    raw: bytes | str
+
+
 def read_documents(source: Source) -> Iterator[Document]:
     """Reads documents in constant memory.
 
@@ -64,19 +90,56 @@ def read_documents(source: Source) -> Iterator[Document]:
     Raises:
         DataError: the source cannot be read, is not UTF-8, or holds a line that is not such an object.
     """
+    for line in read_lines(source):
+        if line.error:
+            raise line.error
+        if line.document:
+            yield line.document
+
+
+def read_lines(source: Source, start: Place = Place()) -> Iterator[Line]:  # noqa: B008 (immutable)
+    """The lines of `read_documents`, where one that is at fault does not end the reading.
+
+    Args:
+        start: where to go on in a file that was read so far before.
+
+    Raises:
+        DataError: the source cannot be read.
+    """
     name, prefix = source_name(source), id_prefix(source)
-    lines, leading = numbered_lines(source), []
-    for number, line in lines:
-        leading.append((number, line))
-        if line.strip():
-            break
-    is_json = name.endswith((".jsonl", ".json")) or (bool(leading) and _is_json_object(leading[-1][1]))
-    for number, line in itertools.chain(leading, lines):
-        where, default_id = f"{name}:{number}", f"{prefix}-{number}"
-        if not is_json:
-            yield Document(default_id, line, where)
-        elif line.strip():
-            yield document_from_json(parse_object(line, where), where, default_id)
+    place = start._replace(is_json=True) if name.endswith((".jsonl", ".json")) else start
+    waiting: list[tuple] = []  # lines before the first that tells what the documents are
+    for raw in _raw_lines(source, start.bytes):
+        size = len(raw) if isinstance(raw, bytes) else len(raw.encode("utf-8", "surrogatepass"))
+        place = place._replace(lines=place.lines + 1, bytes=place.bytes + size)
+        line, error = _decoded(raw, place.lines, name)
+        if place.is_json is None and line is not None and line.strip():
+            place = place._replace(is_json=_is_json_object(line))
+        waiting.append((line, error, place, raw))
+        if place.is_json is not None:
+            yield from (_line(*parts, place.is_json, name, prefix) for parts in waiting)
+            waiting = []
+    yield from (_line(*parts, False, name, prefix) for parts in waiting)
+
+
+def _decoded(raw: bytes | str, number: int, name: str) -> tuple[str | None, DataError | None]:
+    try:
+        return _text_of(raw, number, name), None
+    except DataError as error:
+        return None, error
+
+
+def _line(line, error, place: Place, raw, is_json: bool, name: str, prefix: str) -> Line:
+    document, where = None, f"{name}:{place.lines}"
+    default_id = f"{prefix}-{place.lines}"
+    if error is None and not is_json:
+        document = Document(default_id, line, where)
+    elif error is None and line.strip():
+        try:
+            document = document_from_json(parse_object(line, where), where, default_id)
+        except DataError as caught:
+            error = caught
+    return Line(document, error, place._replace(is_json=is_json), raw)
 
 
 def _is_json_object(line: str) -> bool:
@@ -117,24 +180,45 @@ def numbered_lines(source: Source) -> Iterator[tuple[int, str]]:
         DataError: the source cannot be read or is not UTF-8.
     """
     name = source_name(source)
+    for number, raw in enumerate(_raw_lines(source), start=1):
+        yield number, _text_of(raw, number, name)
+
+
+def _raw_lines(source: Source, start: int = 0) -> Iterator[bytes | str]:
+    """Lines with their ends, from a byte on."""
     try:
         with _open(source) as stream:
-            for number, line in enumerate(stream, start=1):
-                line = _decode(line, f"{name}:{number}") if isinstance(line, bytes) else line
-                line = line.removeprefix("\ufeff") if number == 1 else line
-                yield number, line.removesuffix("\r\n").removesuffix("\n")
+            if start:
+                stream.seek(start)
+            yield from stream
     except OSError as error:
         reason = error.strerror or type(error).__name__
+        name = source_name(source)
         raise DataError(f"{name}:1", f"the file must be readable. Received: {reason}. Correct the path.") from error
+
+
+def _text_of(raw: bytes | str, number: int, name: str) -> str:
+    line = _decode(raw, f"{name}:{number}") if isinstance(raw, bytes) else raw
+    line = line.removeprefix("\ufeff") if number == 1 else line
+    return line.removesuffix("\r\n").removesuffix("\n")
 
 
 def _open(source: Source) -> contextlib.AbstractContextManager:
     if source == "-":
-        source = sys.stdin or io.BytesIO()  # None where the shell closed it (`<&-`)
+        return _standard_input()
     if isinstance(source, str | os.PathLike):
         return open(source, "rb")
     # A text stream has already chosen line ends and an encoding: read the bytes beneath it if there are any.
     return contextlib.nullcontext(getattr(source, "buffer", source))
+
+
+def _standard_input() -> contextlib.AbstractContextManager:
+    """A reader of its own: a thread that still waits in `sys.stdin` when Python ends would make it abort."""
+    stream = sys.stdin or io.BytesIO()  # None where the shell closed it (`<&-`)
+    try:
+        return open(os.dup(stream.fileno()), "rb")
+    except OSError:  # no file beneath it
+        return contextlib.nullcontext(getattr(stream, "buffer", stream))
 
 
 def _decode(line: bytes, where: str) -> str:

@@ -12,6 +12,10 @@ import numpy as np
 SHORT_PAIR = 16  # tokens of S_p; 92 to 99.9 of 100 pairs of the Chinese corpora have no more
 
 
+LIKE_LENGTH = 0.8  # of the longest of a batch
+BUSY_TOKENS = 256  # with so many a processor is nearly as quick as with thousands
+
+
 class Memory(Protocol):
     """A budget for the pairs of a batch of length T; see `models/memory.py`."""
 
@@ -82,12 +86,18 @@ class ExactShapes:
         return max(spans, 1)
 
     def sentence_batches(self, lengths: Sequence[int], max_tokens: int) -> Iterator[SentenceBatch]:
-        """Sorted by length, longest first, each under a budget of padded tokens."""
-        order = np.argsort(-np.asarray(lengths, np.int64), kind="stable")
+        """Sorted by length, longest first, each under a budget of padded tokens.
+
+        A batch that is large enough to keep the machine busy takes no sentence that would be padded much.
+        """
+        lengths = np.asarray(lengths, np.int64)
+        order = np.argsort(-lengths, kind="stable")
         start = 0
         while start < len(order):
             longest = int(lengths[order[start]])
             members = order[start : start + max(1, max_tokens // longest)]
+            like = int((lengths[members] >= LIKE_LENGTH * longest).sum())
+            members = members[: max(like, -(-BUSY_TOKENS // longest))]
             yield SentenceBatch(members, len(members), longest)
             start += len(members)
 

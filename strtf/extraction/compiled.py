@@ -8,13 +8,16 @@ def compiles_each_shape() -> bool:
     return keras.backend.backend() == "jax"
 
 
-def compiled(model, function):
+def compiled(model, function, jit_compile=False):
     """`function` of nested dicts of arrays, which uses the model's weights, compiled.
 
-    On TensorFlow one trace serves all sizes. On JAX the weights are arguments of the program: as constants, which a
-    plain `jax.jit` makes of them, each program would hold a copy of its own and never see them change.
+    On TensorFlow one trace serves all sizes, unless XLA compiles it (`jit_compile`). On JAX the weights are arguments
+    of the program: as constants, which a plain `jax.jit` makes of them, each program would hold a copy of its own and
+    never see them change.
     """
-    return _jax_function(model, function) if keras.backend.backend() == "jax" else _TensorFlowFunction(function)
+    if keras.backend.backend() == "jax":
+        return _jax_function(model, function)
+    return _xla_function(function) if jit_compile else _TensorFlowFunction(function)
 
 
 def _jax_function(model, function):
@@ -28,6 +31,13 @@ def _jax_function(model, function):
             return function(*arguments)
 
     return lambda *arguments: pure([variable.value for variable in variables], *arguments)
+
+
+def _xla_function(function):
+    import tensorflow as tf
+
+    program = tf.function(function, jit_compile=True, autograph=False)
+    return lambda *arguments: program(*tf.nest.map_structure(tf.convert_to_tensor, arguments))
 
 
 class _TensorFlowFunction:

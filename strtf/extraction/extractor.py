@@ -85,29 +85,33 @@ class Extractor:
         no_relation_shift: added to the "No relation" logit: the margin a relation must have. See `PriorCorrection`
             and `evaluation/threshold.py`.
         shapes: how batches are padded; what suits the backend when None.
+        jit_compile: compile with XLA, also on TensorFlow.
     """
 
     def __init__(self, model: ExtractionModel, featurizer: Featurizer, options, no_relation_shift: float = 0.0,
-                 shapes: Shapes | None = None):  # fmt: skip
+                 shapes: Shapes | None = None, jit_compile: bool = False):  # fmt: skip
         self.model = model
         self.featurizer = featurizer
         self.options = options
         self.no_relation_shift = no_relation_shift
-        self.shapes = shapes or _shapes(model, options)
-        self._encode = compiled(model, model.encode)
+        self.shapes = shapes or _shapes(model, options, jit_compile or compiles_each_shape())
+        self._encode = compiled(model, model.encode, jit_compile)
         if Task.NER in model.tasks:
-            self._tag = compiled(model, model.tag)
-            self._span_log_probabilities = compiled(model, model.span_log_probabilities)
+            self._tag = compiled(model, model.tag, jit_compile)
+            self._span_log_probabilities = compiled(model, model.span_log_probabilities, jit_compile)
         if Task.RC in model.tasks:
-            self._classify = compiled(model, model.classify_pairs)
+            self._classify = compiled(model, model.classify_pairs, jit_compile)
 
     def extract(self, texts: Sequence[str]) -> list[Extraction]:
         """Entities, and relations where the model has both tasks."""
+        return self.extract_tokenized([self.featurizer.tokenize(text) for text in texts])
+
+    def extract_tokenized(self, documents: Sequence[TokenizedText]) -> list[Extraction]:
+        """`extract` for texts that `Featurizer.tokenize` has seen."""
         self.model.require(Task.NER)
-        documents = [self.featurizer.tokenize(text) for text in texts]
         owned = [dict(zip(d.windows, owner_bounds(d.windows), strict=True)) for d in documents]
-        spans: list[list[_Span]] = [[] for _ in texts]
-        related: list[list[tuple]] = [[] for _ in texts]
+        spans: list[list[_Span]] = [[] for _ in documents]
+        related: list[list[tuple]] = [[] for _ in documents]
         for items, batch, states in self._encoded(self._items(documents)):
             found = self._spans(items, batch, states)
             for item, spans_of_item in zip(items, found, strict=True):
@@ -267,9 +271,9 @@ class Extractor:
         )
 
 
-def _shapes(model: ExtractionModel, options) -> Shapes:
+def _shapes(model: ExtractionModel, options, few: bool) -> Shapes:
     memory = model.pair_memory(options)
-    return BucketedShapes(options.max_tokens, memory) if compiles_each_shape() else ExactShapes(memory)
+    return BucketedShapes(options.max_tokens, memory) if few else ExactShapes(memory)
 
 
 def _without_overlaps(spans: Sequence[_Span]) -> list[_Span]:

@@ -28,8 +28,8 @@ def make_featurizer(experiment: Experiment, schema: Schema, vocabulary: Vocabula
     )
 
 
-def make_extractor(experiment: Experiment, model, featurizer: Featurizer) -> Extractor:
-    return Extractor(model, featurizer, experiment.model, no_relation_shift(experiment))
+def make_extractor(experiment: Experiment, model, featurizer: Featurizer, jit_compile: bool = False) -> Extractor:
+    return Extractor(model, featurizer, experiment.model, no_relation_shift(experiment), jit_compile=jit_compile)
 
 
 def no_relation_shift(experiment: Experiment) -> float:
@@ -44,11 +44,12 @@ def no_relation_shift(experiment: Experiment) -> float:
     return -math.log(training.negative_keep)
 
 
-def load_extractor(run_dir: RunDir, experiment: Experiment | None = None) -> Extractor:
+def load_extractor(run_dir: RunDir, experiment: Experiment | None = None, jit_compile: bool = False) -> Extractor:
     """The extractor with a run's best weights.
 
     Args:
         experiment: the run's, possibly with other operational options; read from the run when None.
+        jit_compile: see `Extractor`.
     """
     run_dir.require()
     experiment = experiment or run_dir.read_experiment()
@@ -62,7 +63,7 @@ def load_extractor(run_dir: RunDir, experiment: Experiment | None = None) -> Ext
     model = build_model(experiment, config, schema)
     values, state = read_tensors(run_dir.weights)
     assign_named(model.trainable_variables, values, str(run_dir.weights))
-    extractor = make_extractor(experiment, model, make_featurizer(experiment, schema, vocabulary))
+    extractor = make_extractor(experiment, model, make_featurizer(experiment, schema, vocabulary), jit_compile)
     extractor.no_relation_shift = float(state.get("no_relation_shift", extractor.no_relation_shift))
     return extractor
 

@@ -1,107 +1,218 @@
 """Documents in, JSON Lines out: what `python -m strtf.predict` does.
 
-The output is the native corpus format with probabilities, so it can be read back as a corpus.
+The output is the native corpus format with probabilities, so it can be read back as a corpus. Three things go on at
+once: a thread reads and tokenizes ahead, this one computes, and another writes what was computed before.
 """
 
+import concurrent.futures
 import contextlib
+import dataclasses
 import itertools
+import os
 import sys
-from collections.abc import Iterator
-from typing import TextIO
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
+from strtf.config import Experiment
 from strtf.data.corpus import json_line
-from strtf.data.documents import Document, read_documents
+from strtf.data.documents import Line, id_prefix, read_lines
+from strtf.data.features import TokenizedText
 from strtf.errors import StrtfError
 from strtf.extraction.cost import announce, extraction_cost
 from strtf.extraction.extractor import Extraction, Extractor
 from strtf.extraction.load import load_extractor
+from strtf.extraction.partial import Hash, PartialOutput
+from strtf.extraction.read_ahead import ReadAhead
+from strtf.extraction.records import STYLES, extraction_record
 from strtf.progress import progress
-from strtf.run_dir import RunDir, check_writable, replacing
+from strtf.run_dir import RunDir, is_device
 
-DOCUMENTS_AT_ONCE = 256  # enough to sort by length, few enough to stream
+# Documents that are sorted by length together, in characters: enough batches that little is padding, few enough that
+# an interruption loses little.
+GROUP_SIZE = 2**16
+LEAST_SIZE = 64  # of a document, however short: bounds how many are held
 
 
-def predict_run(run_dir: RunDir, source: str, target: str, given: dict[str, dict], style: str = "jsonl") -> None:
-    """Extracts from every document of `source` ("-": standard input) to `target` ("-": standard output).
+class Read(NamedTuple):
+    """A line, tokenized where it holds a document; `digest` of the input up to its end, where that is a file."""
 
-    A file appears under its name only when it is complete.
+    line: Line
+    tokenized: TokenizedText | None
+    digest: str
+
+    @property
+    def size(self) -> int:
+        return LEAST_SIZE + (len(self.line.document.text) if self.line.document else 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What to extract from, and where to.
+
+    Attributes:
+        source: a path; "-": standard input.
+        target: a path; "-": standard output.
+        style: one of STYLES: a line of JSON per document, or a listing for people.
+        rejects: a path for lines that hold no document; where empty, the first of them is an error.
+        resume: go on with what an interrupted run left.
+    """
+
+    source: str
+    target: str
+    style: str = "jsonl"
+    rejects: str = ""
+    resume: bool = False
+
+    @property
+    def streams(self) -> bool:
+        """Whether the input comes as it is made, so that each answer should leave at once."""
+        return self.source == "-" or is_device(self.source)
+
+    @property
+    def can_resume(self) -> bool:
+        return not self.streams and self.target != "-" and not is_device(self.target)
+
+    def check(self) -> None:
+        """Raises StrtfError for files that cannot go together."""
+        if self.resume and not self.can_resume:
+            raise StrtfError(
+                "--resume must go with files as --input and --output. Received: a stream. Save it to a file first."
+            )
+        same = [name for name in (self.source, self.target) if self.rejects and _same_file(name, self.rejects)]
+        if same or self.rejects == "-":
+            raise StrtfError(f"--rejects must be a file of its own. Received: {self.rejects}. Choose another path.")
+
+
+def predict_run(run_dir: RunDir, source: str, target: str, given: dict[str, dict], style: str = "jsonl",
+                rejects: str = "", resume: bool = False) -> None:  # fmt: skip
+    """Extracts from every document of a source.
+
+    A file appears under its name only when it is complete; see `partial.py`.
 
     Args:
+        source, target, style, rejects, resume: see `Job`.
         given: options that replace the run's, see `Experiment.override`.
-        style: one of STYLES: a line of JSON per document, or a listing for people.
+
+    Raises:
+        StrtfError: options, paths or files at fault, a line without a document where there are no `rejects`.
     """
+    job = Job(source, target, style, rejects, resume)
     experiment = run_dir.require().read_experiment().override(given)
-    if target != "-":
-        check_writable(target)
-    documents = read_documents(source)
-    # a file that cannot be read shows before the model is loaded; nobody needs to type before it is
-    first = [] if source == "-" else list(itertools.islice(documents, 1))
-    extractor = load_extractor(run_dir, experiment)
-    documents = itertools.chain(first, documents)
-    chunk = list(itertools.islice(documents, DOCUMENTS_AT_ONCE))
-    announce(extractor, extraction_cost(extractor, [document.text for document in chunk]), "First documents")
-    # where people read the output itself, a bar would only run into it
-    reading = target == "-" and (style == "triples" or (sys.stdout is not None and sys.stdout.isatty()))
-    with _output(target) as output, progress(None, "predict", "doc", hidden=reading) as bar:
-        while chunk:
-            for record in predict_records(extractor, chunk):
-                output.write(STYLES[style](record))
-            bar.update(len(chunk))
-            chunk = list(itertools.islice(documents, DOCUMENTS_AT_ONCE))
+    job.check()
+    settings = _settings(run_dir, experiment, job) if job.can_resume else None
+    jit_compile = given.get("training", {}).get("jit_compile", False)  # not the run's: that is of its training
+    extract_job(job, lambda: load_extractor(run_dir, experiment, jit_compile), settings)
 
 
-def predict_records(extractor: Extractor, documents: list[Document]) -> Iterator[dict]:
-    """One record per document, in order."""
-    extractions = extractor.extract([document.text for document in documents])
-    for document, extraction in zip(documents, extractions, strict=True):
-        yield extraction_record(document, extraction)
+def extract_job(job: Job, load: Callable[[], Extractor], settings: dict[str, str] | None) -> None:
+    """`predict_run` once options and run are known.
 
-
-def extraction_record(document: Document, extraction: Extraction) -> dict:
-    """An extraction in the native format; probabilities rounded to 4 digits."""
-    entities = [
-        {
-            "id": entity.id,
-            "start": entity.start,
-            "end": entity.end,
-            "type": entity.type,
-            "text": document.text[entity.start : entity.end],
-            "probability": round(probability, 4),
-        }
-        for entity, probability in zip(extraction.entities, extraction.entity_probabilities, strict=True)
-    ]
-    relations = [
-        {"head": relation.head, "tail": relation.tail, "type": relation.type, "probability": round(probability, 4)}
-        for relation, probability in zip(extraction.relations, extraction.relation_probabilities, strict=True)
-    ]
-    return {"id": document.id, "text": document.text, "entities": entities, "relations": relations}
-
-
-def as_triples(record: dict) -> str:
-    """The text, its entities, and its relations as head → tail, each with its probability."""
-    # the offsets tell apart entities of the same words
-    names = {e["id"]: f"{e['text']}[{e['start']}:{e['end']}]" for e in record["entities"]}
-    lines = [record["text"]]
-    lines += [
-        f"  {e['type']}: {e['text']} [{e['start']}:{e['end']}] {e['probability']:.2f}" for e in record["entities"]
-    ]
-    lines += [
-        f"  {r['type']}({names[r['head']]} → {names[r['tail']]}) {r['probability']:.2f}" for r in record["relations"]
-    ]
-    return "\n".join(lines) + "\n"
-
-
-STYLES = {"jsonl": json_line, "triples": as_triples}
-
-
-@contextlib.contextmanager
-def _output(target: str) -> Iterator[TextIO]:
-    if target == "-":
-        if sys.stdout is None:  # the shell closed it (`>&-`)
-            raise StrtfError("--output must name a file where standard output is closed. Received: -.")
-        sys.stdout.reconfigure(encoding="utf-8")
-        yield sys.stdout
-        sys.stdout.flush()
+    Args:
+        load: called once the files have been looked at.
+        settings: see `PartialOutput`.
+    """
+    output, hash = PartialOutput(job.target, job.rejects, settings, job.resume), Hash()
+    if output.state.finished:
         return
-    with replacing(target) as partial, open(partial, "w", encoding="utf-8", newline="\n") as file:
-        yield file
+    output.check_input(job.source, hash)
+    lines = read_lines(job.source, output.state.place)
+    # a file that cannot be read shows before the model is loaded; nobody needs to type before it is
+    first = [] if job.streams else list(itertools.islice(_checked(lines, job), 1))
+    extractor = load()
+    lines = itertools.chain(first, _checked(lines, job))
+    with output, _bar(job, output) as bar:
+        _extract(job, extractor, _read(lines, extractor, None if job.streams else hash), output, bar)
+    if job.rejects:
+        print(f"{output.state.rejected:,} of {output.state.place.lines:,} lines rejected.", file=sys.stderr)
+
+
+def _settings(run_dir: RunDir, experiment: Experiment, job: Job) -> dict[str, str]:
+    """Whatever decides the output beside the documents."""
+    fields = (field for field in dataclasses.fields(experiment.model) if not field.metadata["operational"])
+    options = {f"--{field.name}": str(getattr(experiment.model, field.name)) for field in fields}
+    return options | {
+        "--precision": experiment.training.precision.value,
+        "--format": job.style,
+        "name of --input": id_prefix(job.source),
+        "weights": Hash().read(run_dir.weights),
+    }
+
+
+def _checked(lines: Iterator[Line], job: Job) -> Iterator[Line]:
+    for line in lines:
+        if line.error and not job.rejects:
+            raise line.error
+        yield line
+
+
+def _read(lines: Iterator[Line], extractor: Extractor, hash: Hash | None) -> Iterator[Read]:
+    """What the reading thread does for each line."""
+    for line in lines:
+        tokenized = extractor.featurizer.tokenize(line.document.text) if line.document else None
+        yield Read(line._replace(raw=b""), tokenized, hash.update(line.raw) if hash else "")
+
+
+def _extract(job: Job, extractor: Extractor, reading: Iterator[Read], output: PartialOutput, bar) -> None:
+    ahead = ReadAhead(reading, lambda read: read.size, GROUP_SIZE)
+    announced, written = job.streams, concurrent.futures.Future()
+    written.set_result(None)
+    with contextlib.closing(ahead), concurrent.futures.ThreadPoolExecutor(1) as writer:
+        while group := _group(ahead, job.streams):
+            found = [read for read in group if read.tokenized is not None]
+            if not announced:
+                texts = [read.line.document.text for read in found]
+                announce(extractor, extraction_cost(extractor, texts), "First documents")
+                announced = True
+            extractions = extractor.extract_tokenized([read.tokenized for read in found])
+            written.result()  # one group at most waits to be written; an error of writing shows here
+            written = writer.submit(_write, job, output, group, extractions, bar)
+        written.result()
+
+
+def _group(ahead: ReadAhead[Read], streams: bool) -> list[Read]:
+    """The next lines to go together; of a stream, what is there.
+
+    Of a file it depends on the lines alone: rounding, and so the last digit of a probability, depends on which texts
+    share a batch, and a resumed run is to write the same bytes.
+    """
+    group, size = [], 0
+    while size < GROUP_SIZE and (read := ahead.take(wait=not (streams and group))) is not None:
+        group.append(read)
+        size += read.size
+    return group
+
+
+def _write(job: Job, output: PartialOutput, group: list[Read], extractions: list[Extraction], bar) -> None:
+    """What the writing thread does for each group."""
+    documents = [read.line.document for read in group if read.tokenized is not None]
+    records = (extraction_record(d, e) for d, e in zip(documents, extractions, strict=True))
+    bad = [read.line for read in group if read.line.error]
+    # the line's number says where the text is: it may be a patient's, and is not copied
+    rejects = "".join(json_line({"line": line.place.lines, "reason": line.error.reason}) for line in bad)
+    last, before = group[-1], output.state.place.bytes
+    output.write("".join(map(STYLES[job.style], records)), rejects, last.line.place, last.digest,
+                 len(documents), len(bad))  # fmt: skip
+    _show(bar, job, output, last.line.place.bytes - before, len(documents))
+
+
+def _bar(job: Job, output: PartialOutput):
+    """Of a file, its bytes: how many documents there are shows only at the end."""
+    # where people read the output itself, a bar would only run into it
+    reading = job.target == "-" and (job.style == "triples" or (sys.stdout is not None and sys.stdout.isatty()))
+    if job.streams:
+        return progress(None, "predict", "doc", hidden=reading)
+    return progress(
+        os.path.getsize(job.source), "predict", "B", initial=output.state.place.bytes, hidden=reading, scale=True
+    )
+
+
+def _show(bar, job: Job, output: PartialOutput, read: int, documents: int) -> None:
+    if not job.streams:
+        bar.documents = getattr(bar, "documents", 0) + documents
+        seconds = max(bar.format_dict["elapsed"], 1e-9)
+        bar.set_postfix_str(f"{output.state.documents:,} docs, {bar.documents / seconds:.3g} docs/s", refresh=False)
+    bar.update(documents if job.streams else read)
+
+
+def _same_file(one: str, other: str) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)

@@ -28,7 +28,8 @@ class PairClassifier(keras.layers.Layer):
 
     def build(self, input_shape):
         width = input_shape[-1]
-        initializer = keras.initializers.TruncatedNormal(stddev=0.02)
+        # not BERT's narrow 0.02: through it hardly any gradient reached the encoder for the first epochs
+        initializer = keras.initializers.GlorotUniform()
         policy = self.dtype_policy
         self.hidden_dense = keras.layers.Dense(  # W_rc1, b_rc1
             self.hidden_size, kernel_initializer=initializer, dtype=policy, name="hidden_dense"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strtf.data.documents import Document, read_documents
+from strtf.data.documents import Document, read_documents, read_lines
 from strtf.errors import DataError
 
 CHARACTERS = st.one_of(
@@ -211,3 +211,23 @@ def test_memory_is_constant():
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()
+
+
+# --------------------------------------------------------------------------------------------------- line by line
+@pytest.mark.parametrize("name", ["notes.txt", "notes.jsonl"])
+def test_reading_goes_on_where_it_stopped(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes('\ufeff\n{"text": "左"}\r\n\n{"text": 5}\n{"text": "\u2028"}'.encode())
+    lines = list(read_lines(path))
+    assert lines[-1].place.bytes == path.stat().st_size and lines[-1].place.lines == 5
+    for number, line in enumerate(lines, start=1):
+        rest = list(read_lines(path, line.place))
+        assert [str(later.error) for later in rest] == [str(later.error) for later in lines[number:]]
+        assert [later[0::2] for later in rest] == [later[0::2] for later in lines[number:]]
+
+
+def test_a_bad_line_does_not_end_the_reading():
+    content = b'{"text": "a"}\n\xff\n{"text": "b"}\n{}\n'
+    lines = list(read_lines(io.BytesIO(content)))
+    assert [line.document and line.document.text for line in lines] == ["a", None, "b", None]
+    assert [line.error and line.error.reason.split(" must")[0] for line in lines] == [None, "the file", None, "text"]

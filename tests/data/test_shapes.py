@@ -145,3 +145,17 @@ def test_lengths_of_buckets(longest):
     assert len(shapes.lengths) <= len(LENGTHS)
     assert longest <= shapes.lengths[-1] < longest + 8
     assert shapes.length(2) == shapes.lengths[0] and shapes.length(longest) == shapes.lengths[-1]
+
+
+def test_a_batch_that_is_large_enough_takes_only_like_lengths():
+    lengths = np.random.default_rng(0).choice([5, 20, 80, 500], 300).tolist()
+    planned = list(ExactShapes(Unlimited()).sentence_batches(lengths, 4096))
+    assert sorted(i for batch in planned for i in batch.members) == list(range(300))
+    assert sum(batch.B * batch.T for batch in planned) < 1.1 * sum(lengths)
+    for batch in planned:
+        assert max(lengths[i] for i in batch.members) == batch.T and batch.B * batch.T <= 4096
+
+
+def test_few_short_sentences_share_a_batch():
+    [batch] = ExactShapes(Unlimited()).sentence_batches([3, 20, 9, 5], 4096)
+    assert (batch.B, batch.T) == (4, 20)

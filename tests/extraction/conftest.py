@@ -87,7 +87,7 @@ def stub_extractor(tiny_config, vocabulary, tokenizer, monkeypatch):
     """stub_extractor(max_tokens=…, …): an Extractor around the stub, whose methods stay uncompiled."""
     from strtf.extraction import extractor, load
 
-    monkeypatch.setattr(extractor, "compiled", lambda model, function: function)
+    monkeypatch.setattr(extractor, "compiled", lambda model, function, jit_compile: function)
     monkeypatch.setattr(load, "make_tokenizer", lambda *_: tokenizer)
 
     def make(**model):

@@ -14,9 +14,10 @@ from strtf.data.corpus import json_line, read_corpus
 from strtf.data.documents import Document
 from strtf.errors import DataError, StrtfError
 from strtf.extraction import predict
-from strtf.extraction.extractor import Extraction
+from strtf.extraction.extractor import Extraction, Extractor
 from strtf.extraction.load import make_extractor, make_featurizer
-from strtf.extraction.predict import extraction_record, predict_records, predict_run
+from strtf.extraction.predict import predict_run
+from strtf.extraction.records import extraction_record
 from strtf.run_dir import RunDir
 from strtf.schema import Entity, Relation
 
@@ -25,10 +26,12 @@ TEXTS = ["左主干可见狭窄约30%。", "", "前降支近段：狭窄", "  ",
 
 @pytest.fixture
 def stub_run(tmp_path, monkeypatch, stub_extractor):
-    """A run directory whose extractor is the stub; documents are extracted two at a time."""
-    run = types.SimpleNamespace(require=lambda: run, read_experiment=Experiment)
+    """A run directory whose extractor is the stub; short documents of a file are extracted two at a time."""
+    weights = tmp_path.parent / f"{tmp_path.name}.weights"
+    weights.write_bytes(b"of the stub")
+    run = types.SimpleNamespace(require=lambda: run, read_experiment=Experiment, weights=weights)
     monkeypatch.setattr(predict, "load_extractor", lambda *_: stub_extractor())
-    monkeypatch.setattr(predict, "DOCUMENTS_AT_ONCE", 2)
+    monkeypatch.setattr(predict, "GROUP_SIZE", predict.LEAST_SIZE + 10)
     return run
 
 
@@ -107,7 +110,9 @@ def extractors(random_experiment, random_model, random_extractor, vocabulary):
 )
 def test_offsets_of_any_text_reproduce_the_surface(extractors, tokenization, texts):
     documents = [Document(str(i), text) for i, text in enumerate(texts)]
-    found = [json.loads(json_line(record)) for record in predict_records(extractors[tokenization], documents)]
+    extractions = extractors[tokenization].extract(texts)
+    records = [extraction_record(*pair) for pair in zip(documents, extractions, strict=True)]
+    found = [json.loads(json_line(record)) for record in records]
     assert [(record["id"], record["text"]) for record in found] == [(d.id, d.text) for d in documents]
     for record in found:
         ends = [0, *(entity["end"] for entity in record["entities"])]
@@ -158,23 +163,24 @@ def test_the_file_appears_only_when_it_is_complete(stub_run, tmp_path, monkeypat
     source.write_text("a\n" * 6)
     seen = []
 
-    def watched(extractor, documents, made=predict.predict_records):
+    def watched(self, documents, made=Extractor.extract_tokenized):
         seen.append(target.exists())
-        return made(extractor, documents)
+        return made(self, documents)
 
-    monkeypatch.setattr(predict, "predict_records", watched)
+    monkeypatch.setattr(Extractor, "extract_tokenized", watched)
     predict_run(stub_run, str(source), str(target), {})
     assert seen == [False] * 3
     assert len(records(target)) == 6
+    assert names(tmp_path) == ["in.txt", "out.jsonl"]
 
 
 @pytest.mark.parametrize("old", [None, "what was there\n"])
 def test_an_error_half_way_leaves_nothing_new(stub_run, tmp_path, old):
     source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
-    source.write_text('{"text": "a"}\n' * 4 + '{"text": 5}\n')
+    source.write_text('{"text": "a"}\n{"text": 5}\n')
     if old:
         target.write_text(old)
-    with pytest.raises(DataError, match=r"in\.jsonl:5: text must be a string"):
+    with pytest.raises(DataError, match=r"in\.jsonl:2: text must be a string"):
         predict_run(stub_run, str(source), str(target), {})
     assert (target.read_text() if target.exists() else None) == old
     assert not [name for name in names(tmp_path) if name.endswith(".partial")]

@@ -1,0 +1,169 @@
+"""`python -m strtf.predict` on a file of mixed lengths: its pipeline against a loop, and the settings that may help."""
+
+import dataclasses
+import os
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+
+from benchmarks.harness import Effort, interleaved
+from strtf.config import Precision
+from strtf.data.corpus import json_line
+from strtf.data.documents import read_documents
+from strtf.data.load import load_split
+from strtf.extraction.load import load_extractor
+from strtf.extraction.predict import Job, extract_job
+from strtf.extraction.records import extraction_record
+from strtf.quiet import held_back_stderr
+from strtf.run_dir import RunDir
+
+CORPUS = "angiography"
+# share of the documents: a clause, a whole report, several reports in one document
+KINDS = {"clause": 0.6, "report": 0.35, "reports": 0.05}
+THREADS = ("", "--intra_op_threads=1", "--inter_op_threads=1")
+
+
+@dataclasses.dataclass(frozen=True)
+class Opened:
+    """A run and documents for it."""
+
+    run_dir: RunDir
+    documents: list[str]
+    directory: pathlib.Path
+
+    @property
+    def source(self) -> pathlib.Path:
+        return self.directory / "in.txt"
+
+    def facts(self) -> dict:
+        lengths = [len(text) for text in self.documents]
+        return {
+            "documents": len(lengths),
+            "shortest": min(lengths),
+            "median": int(statistics.median(lengths)),
+            "longest": max(lengths),
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """What to measure."""
+
+    settings: bool
+    jit_compile: bool
+    threads: bool
+
+
+def streaming_rows(run_dir: str, count: int, wanted: Wanted, seed: int, effort: Effort) -> list[dict]:
+    """A row of each side, see README.md."""
+    with tempfile.TemporaryDirectory() as directory:
+        opened = Opened(RunDir(run_dir).require(), mixed_documents(count, seed), pathlib.Path(directory))
+        opened.source.write_text("".join(f"{text}\n" for text in opened.documents), encoding="utf-8")
+        rows = _settings_rows(opened, wanted.jit_compile, effort) if wanted.settings else []
+        return rows + (_thread_rows(opened, effort.repeats) if wanted.threads else [])
+
+
+def mixed_documents(count: int, seed: int) -> list[str]:
+    """Documents from a few characters to more than one window, of the embedded corpus' reports."""
+    from strtf.config import DataOptions
+
+    rng = np.random.default_rng(seed)
+    reports = [sentence.text for sentence in load_split(DataOptions(data_dir=CORPUS), "train")]
+    clauses = [clause for report in reports for clause in re.findall(r"[^，。；]+[，。；]?", report)]
+    makers = {
+        "clause": lambda: str(rng.choice(clauses)),
+        "report": lambda: str(rng.choice(reports)),
+        "reports": lambda: "".join(rng.choice(reports, rng.integers(2, 11))),
+    }
+    kinds = rng.choice(list(KINDS), count, p=list(KINDS.values()))
+    return [makers[kind]() for kind in kinds]
+
+
+def _settings_rows(opened: Opened, jit_compile: bool, effort: Effort) -> list[dict]:
+    settings = {"loop": {}, "stream": {}, "stream_mixed_bfloat16": {"precision": Precision.MIXED_BFLOAT16}}
+    extractors = {name: _extractor(opened.run_dir, **given) for name, given in settings.items()}
+    if jit_compile:
+        extractors["stream_jit_compile"] = load_extractor(opened.run_dir, jit_compile=True)
+    sides = {
+        name: _loop(opened, extractor) if name == "loop" else _stream(opened, extractor)
+        for name, extractor in extractors.items()
+    }
+    timings = interleaved(sides, effort)
+    loop = timings["loop"].median
+    return [
+        {
+            "part": "streaming",
+            **opened.facts(),
+            "setting": name,
+            "documents_per_second": len(opened.documents) / timing.median,
+            "over_loop": loop / timing.median,
+            "over_stream": timings["stream"].median / timing.median,
+            "first_ms": 1000.0 * timing.first,
+            "time_spread": timing.spread,
+            "repeats": len(timing.samples),
+        }
+        for name, timing in timings.items()
+    ]
+
+
+def _extractor(run_dir: RunDir, precision: Precision | None = None):
+    experiment = run_dir.read_experiment()
+    given = {"training": {"precision": precision.value}} if precision else {}
+    return load_extractor(run_dir, experiment.override(given))
+
+
+def _loop(opened: Opened, extractor):
+    """One document after the other through `Extractor.extract`, read from a file and written to one."""
+
+    def call():
+        with open(opened.directory / "loop.jsonl", "w", encoding="utf-8") as file:
+            for document in read_documents(opened.source):
+                [extraction] = extractor.extract([document.text])
+                file.write(json_line(extraction_record(document, extraction)))
+
+    return call
+
+
+def _stream(opened: Opened, extractor):
+    """What predict does once the model is loaded; its progress bar goes nowhere."""
+    job = Job(str(opened.source), str(opened.directory / "stream.jsonl"))
+
+    def call():
+        with held_back_stderr():
+            extract_job(job, lambda: extractor, settings={})
+
+    return call
+
+
+def _thread_rows(opened: Opened, repeats: int) -> list[dict]:
+    """Whole processes, less what one takes for no document: threads are chosen when TensorFlow starts."""
+    empty = opened.directory / "empty.txt"
+    empty.write_text("")
+    seconds = {flag: [] for flag in THREADS}
+    for _ in range(repeats):
+        for flag, found in seconds.items():
+            found.append(_process(opened, opened.source, flag) - _process(opened, empty, flag))
+    medians = {flag: statistics.median(found) for flag, found in seconds.items()}
+    return [
+        {
+            "part": "threads",
+            **opened.facts(),
+            "setting": flag or "default",
+            "over_default": medians[""] / median,
+            "repeats": repeats,
+        }
+        for flag, median in medians.items()
+    ]
+
+
+def _process(opened: Opened, source: pathlib.Path, flag: str) -> float:
+    arguments = [f"--run_dir={opened.run_dir.path}", f"--input={source}", f"--output={os.devnull}", *flag.split()]
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "strtf.predict", *arguments], check=True, stderr=subprocess.DEVNULL)
+    return time.perf_counter() - started
