@@ -2,6 +2,8 @@
 
 import string
 
+import keras
+
 from strtf.config import Experiment, ModelOptions, Precision, RcCompute, RcMask, TrainingOptions
 from strtf.layers.str_encoder import EncoderConfig
 from strtf.models.build import build_model
@@ -24,7 +26,7 @@ SCHEMA = Schema(
     RELATED,
 )
 
-LOUD = 20.0  # factor on the classifier's random weights, so that probabilities differ from pair to pair
+LOUD = 0.4  # standard deviation of the classifier's random weights, so that probabilities differ from pair to pair
 
 
 def experiment(num_task_blocks: int, rc_mask=RcMask.PAIR_FOCUSED, rc_compute=RcCompute.EXACT_ROWS,
@@ -37,5 +39,5 @@ def random_model(config: EncoderConfig, options: Experiment, schema: Schema = SC
     """A model with fresh weights and a loud pair classifier."""
     model = build_model(options, config, schema)
     kernel = model.pair_classifier.relation_dense.kernel
-    kernel.assign(kernel * LOUD)
+    kernel.assign(kernel * (LOUD / keras.ops.std(kernel)))
     return model

@@ -115,7 +115,7 @@ def test_thousands_of_pairs_under_a_tiny_budget(random_experiment, random_model,
     assert len(calls["one found"]) > 50
     for ours, theirs in zip(calls["many found"], calls["one found"], strict=True):
         assert ours[:3] == theirs[:3]
-        assert ours[3] == pytest.approx(theirs[3], abs=1e-5)
+        assert ours[3] == pytest.approx(theirs[3], rel=1e-5, abs=1e-5)
 
 
 def watched(function, seen):
