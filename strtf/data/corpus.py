@@ -15,7 +15,6 @@ import logging
 import math
 import os
 import pathlib
-import unicodedata
 from collections.abc import Iterable, Iterator
 
 from strtf.data import authors_json
@@ -35,7 +34,7 @@ from strtf.data.documents import (
     source_name,
 )
 from strtf.errors import DataError, StrtfError
-from strtf.schema import NO_RELATION, Entity, Relation, RelationClass, Sentence, direction_of
+from strtf.schema import Entity, Relation, RelationClass, Sentence, direction_of
 
 _LOG = logging.getLogger(__name__)
 # Legal inside a line of JSON, but other readers may break lines there.
@@ -189,7 +188,7 @@ def statistics(sentences: Iterable[Sentence]) -> dict:
             RelationClass(relation.type, direction_of(entities[relation.head], entities[relation.tail]))
             for relation in sentence.relations
         )
-        related = {frozenset((relation.head, relation.tail)) for relation in sentence.relations}
+        related = {frozenset((r.head, r.tail)) for r in sentence.relations if r.head != r.tail}
         unrelated += math.comb(len(entities), 2) - len(related)
     return {
         "sentences": num_sentences,
@@ -197,33 +196,3 @@ def statistics(sentences: Iterable[Sentence]) -> dict:
         "relation_classes": dict(sorted(classes.items(), key=lambda item: (item[0].type, item[0].direction))),
         "unrelated_pairs": unrelated,
     }
-
-
-def statistics_table(counts: dict) -> str:
-    """Table I as plain text, from `statistics`."""
-    entities = [(name, f"{number:,}") for name, number in counts["entity_types"].items()]
-    classes = [(c.type, str(c.direction), f"{number:,}") for c, number in counts["relation_classes"].items()]
-    classes.append((NO_RELATION, "none", f"{counts['unrelated_pairs']:,}"))
-    header = ("Entity Type", "Number", "Relation Type", "Direction", "Number")
-    body = [(*(left or ("", "")), *(right or ("", "", ""))) for left, right in itertools.zip_longest(entities, classes)]
-    num_entities = sum(counts["entity_types"].values())
-    num_pairs = sum(counts["relation_classes"].values()) + counts["unrelated_pairs"]
-    total = ("Total", f"{num_entities:,}", "Total", "none", f"{num_pairs:,}")
-    return _aligned([header, *body, total], numeric=(1, 4))
-
-
-def _aligned(rows: list[tuple[str, ...]], numeric: tuple[int, ...]) -> str:
-    widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        cells = []
-        for n, (cell, width) in enumerate(zip(row, widths, strict=True)):
-            padding = " " * (width - _width(cell))
-            cells.append(padding + cell if n in numeric else cell + padding)
-        lines.append("  ".join(cells).rstrip() + "\n")
-    return "".join(lines)
-
-
-def _width(text: str) -> int:
-    """Columns on a terminal, where a Chinese character takes two."""
-    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)

@@ -73,7 +73,7 @@ class TransformerBlock(keras.layers.Layer):
         """Takes apart `count` projections that lie side by side: [G, L, count·D] -> count × [G, L, H, D/H].
 
         The heads stay where they lie: the products of `attend` say which axes they sum over, and the backend moves
-        what it must. On a GPU that is a quarter of the relation pass's time.
+        what it must.
         """
         groups, length = ops.shape(projections)[:2]
         head_size = self.hidden_size // self.num_heads

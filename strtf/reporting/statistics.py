@@ -1,15 +1,17 @@
 """Table I for any corpus: entities of each type, relations of each class, pairs without a relation."""
 
 import collections
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from strtf.config import DataOptions
+from strtf.data.corpus import statistics
 from strtf.data.load import SPLITS, load_split, split_paths
 from strtf.errors import StrtfError
 from strtf.reporting.paper import ENTITIES, KEPT, NO_RELATION_KEPT, RELATIONS
-from strtf.schema import NO_RELATION, Direction, Sentence, candidate_pairs, direction_of
+from strtf.schema import NO_RELATION, Direction, Sentence
 
 Key = tuple[str, str, str]  # kind, item, direction
 
@@ -52,25 +54,22 @@ def corpus_statistics(splits: Mapping[str, Sequence[Sentence]]) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=COLUMNS).astype(dict.fromkeys(COLUMNS[2:], "Int64"))
 
 
-def _counts(sentences: Iterable[Sentence]) -> collections.Counter:
+def _counts(sentences: Sequence[Sentence]) -> collections.Counter:
+    found = statistics(sentences)
+    totals = {
+        "sentences": found["sentences"],
+        "characters": sum(len(sentence.text) for sentence in sentences),
+        "entities": sum(found["entity_types"].values()),
+        "relations": sum(found["relation_classes"].values()),
+        "pairs of entities": sum(math.comb(len(sentence.entities), 2) for sentence in sentences),
+        "pairs without a relation": found["unrelated_pairs"],
+    }
     counts: collections.Counter[Key] = collections.Counter()
-    for sentence in sentences:
-        entities = {entity.id: entity for entity in sentence.entities}
-        related = {frozenset((r.head, r.tail)) for r in sentence.relations if r.head != r.tail}
-        pairs = len(candidate_pairs(len(entities)))
-        totals = {
-            "sentences": 1,
-            "characters": len(sentence.text),
-            "entities": len(entities),
-            "relations": len(sentence.relations),
-            "pairs of entities": pairs,
-            "pairs without a relation": pairs - len(related),
-        }
-        counts.update({("total", name, ""): number for name, number in totals.items()})
-        counts.update(("entity", entity.type, "") for entity in sentence.entities)
-        for relation in sentence.relations:
-            direction = direction_of(entities[relation.head], entities[relation.tail])
-            counts["relation", relation.type, DIRECTIONS[direction]] += 1
+    counts.update({("total", name, ""): number for name, number in totals.items()})
+    counts.update({("entity", name, ""): number for name, number in found["entity_types"].items()})
+    counts.update(
+        {("relation", c.type, DIRECTIONS[c.direction]): number for c, number in found["relation_classes"].items()}
+    )
     return counts
 
 

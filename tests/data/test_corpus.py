@@ -339,17 +339,6 @@ def test_unrelated_pairs_are_the_candidate_pairs(n):
     assert corpus.statistics([sentence])["unrelated_pairs"] == len(schema.candidate_pairs(n)) == math.comb(n, 2)
 
 
-def test_statistics_table():
-    assert corpus.statistics_table(corpus.statistics(COUNTED)) == (
-        "Entity Type  Number  Relation Type  Direction  Number\n"
-        "Degree            2  Grade          1→2             1\n"
-        "部位              3  Grade          2→1             1\n"
-        "                     Near           1→2             1\n"
-        "                     No relation    none            2\n"
-        "Total             5  Total          none            5\n"
-    )
-
-
 # ----------------------------------------------------------------------------------- public corpora, if there
 
 SHARED = pathlib.Path(__file__).resolve().parents[2].parent / "shared" / "data"
