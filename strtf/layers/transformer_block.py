@@ -77,8 +77,9 @@ class TransformerBlock(keras.layers.Layer):
         """
         groups, length = ops.shape(projections)[:2]
         head_size = self.hidden_size // self.num_heads
-        split = ops.reshape(projections, (groups, length, count, self.num_heads, head_size))
-        return [split[:, :, number] for number in range(count)]
+        # split, and not slices: the gradient of a slice writes as many zeros as all of them together hold
+        parts = ops.split(projections, count, axis=-1)  # count × [G, L, D]
+        return [ops.reshape(part, (groups, length, self.num_heads, head_size)) for part in parts]
 
     def attend(self, query, key, value, mask, training=False):
         """Multi-head attention of G independent groups.
