@@ -65,9 +65,10 @@ def streaming_rows(values: flags.FlagValues, parts: list[str], effort) -> list[d
 
 
 def corpus_experiment(values: flags.FlagValues):
-    from strtf.config import DataOptions, Experiment, ModelOptions, Precision, TrainingOptions
+    from benchmarks.models import paper_options
+    from strtf.config import DataOptions, Experiment, Precision, TrainingOptions
 
-    model = ModelOptions(encoder=values.encoder, num_task_blocks=values.num_task_blocks, rc_mask=RcMask(values.rc_mask))
+    model = paper_options(values.num_task_blocks, values.rc_mask, encoder=values.encoder)
     training = TrainingOptions(precision=Precision(values.precision))
     return Experiment(DataOptions(data_dir=values.data_dir), model, training)
 

@@ -4,7 +4,7 @@ import string
 
 import keras
 
-from strtf.config import Experiment, ModelOptions, Precision, RcCompute, RcMask, TrainingOptions
+from strtf.config import Experiment, ModelOptions, Precision, RcCompute, RcFeatures, RcMask, TrainingOptions
 from strtf.layers.str_encoder import EncoderConfig
 from strtf.models.build import build_model
 from strtf.schema import Direction, RelationClass, Schema
@@ -29,9 +29,15 @@ SCHEMA = Schema(
 LOUD = 0.4  # standard deviation of the classifier's random weights, so that probabilities differ from pair to pair
 
 
+def paper_options(num_task_blocks: int, rc_mask=RcMask.PAIR_FOCUSED, **options) -> ModelOptions:
+    """The paper's model, whose relation head reads [CLS] alone."""
+    head = {"rc_features": RcFeatures.CLS, "rc_distance": False, "rc_context": False}
+    return ModelOptions(num_task_blocks=num_task_blocks, rc_mask=RcMask(rc_mask), **head | options)
+
+
 def experiment(num_task_blocks: int, rc_mask=RcMask.PAIR_FOCUSED, rc_compute=RcCompute.EXACT_ROWS,
                precision="float32", **options) -> Experiment:  # fmt: skip
-    model = ModelOptions(num_task_blocks=num_task_blocks, rc_mask=rc_mask, rc_compute=rc_compute, **options)
+    model = paper_options(num_task_blocks, rc_mask, rc_compute=rc_compute, **options)
     return Experiment(model=model, training=TrainingOptions(precision=Precision(precision)))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.backend import on_device
 from benchmarks.harness import Effort, Timing, interleaved
-from benchmarks.models import ENCODERS, SCHEMA, experiment, random_model
+from benchmarks.models import ENCODERS, SCHEMA, experiment, paper_options, random_model
 from benchmarks.rc_plan import Plan, plan_side
 from benchmarks.synthetic import packed, pair_spans, sentence_batch
 from strtf.config import ModelOptions, RcCompute, RcMask
@@ -101,7 +101,7 @@ class Setting:
 
     def _options(self, side: str) -> ModelOptions:
         blocks = self.group.num_task_blocks
-        return ModelOptions(num_task_blocks=blocks, rc_mask=RcMask(self.mask), rc_compute=SIDES[side])
+        return paper_options(blocks, self.mask, rc_compute=SIDES[side])
 
     def call(self, side: str, states):
         """The side over all its chunks, as a function without arguments."""

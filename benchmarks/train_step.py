@@ -33,12 +33,13 @@ def measure(values: flags.FlagValues, peak) -> list[dict]:
     if values.backend != "tensorflow":
         raise StrtfError(f"--backend must be tensorflow: the training step is. Received: {values.backend}.")
     from benchmarks.harness import Effort
+    from benchmarks.models import paper_options
     from benchmarks.train_rows import train_row
-    from strtf.config import DataOptions, Experiment, ModelOptions, Precision, TrainingOptions
+    from strtf.config import DataOptions, Experiment, Precision, TrainingOptions
     from strtf.training.train import make_deterministic
 
     make_deterministic(values.seed)  # as in training
-    model = ModelOptions(encoder=values.encoder, num_task_blocks=values.num_task_blocks, rc_mask=RcMask(values.rc_mask))
+    model = paper_options(values.num_task_blocks, values.rc_mask, encoder=values.encoder)
     training = TrainingOptions(
         batch_size=values.batch_size,
         negative_keep=values.negative_keep,

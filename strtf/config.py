@@ -172,7 +172,7 @@ class ModelOptions(Options):
         "Systems without a pretrained encoder take only its vocabulary.",
     )
     tasks: Tasks = option(Tasks.JOINT, "Train both tasks, only NER, or only relation classification on gold entities.")
-    num_task_blocks: int = option(4, "K: the last blocks, run once per task (focused_attention).", low=0)
+    num_task_blocks: int = option(2, "K: the last blocks, run once per task (focused_attention). Paper: 4.", low=0)
     embedding_size: int = option(
         128, "Width of the fresh token embeddings of bilstm_crf, rdcnn, cnn, rcn and joint_bilstm.", low=1
     )
@@ -186,17 +186,18 @@ class ModelOptions(Options):
         operational=True,
     )
     rc_features: RcFeatures = option(
-        RcFeatures.CLS,
-        "Input of the pair classifier: [CLS] (the paper), or [CLS] and the mean rows of both entities (Eq. (14) only).",
+        RcFeatures.CLS_AND_ENTITIES,
+        "Input of the pair classifier: [CLS] alone (the paper), or [CLS] and the mean rows of both entities (Eq. (14) "
+        "only).",
     )
     rc_distance: bool = option(
-        False,
-        "Also tell the pair classifier how far apart the two entities stand; the paper does not. Rows of late blocks "
+        True,
+        "Tell the pair classifier how far apart the two entities stand; the paper does not. Rows of late blocks "
         "remember little of where they stood.",
     )
     rc_context: bool = option(
-        False,
-        "Also show the pair classifier what stands between the two entities: the largest values of the NER pass's rows "
+        True,
+        "Show the pair classifier what stands between the two entities: the largest values of the NER pass's rows "
         "there, as in SpERT; the paper does not. Whether another candidate stands in between decides many pairs.",
     )
     rc_memory_mb: int = option(
@@ -219,8 +220,8 @@ class ModelOptions(Options):
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingOptions(Options):
     seed: int = option(0, "Seed of initial weights, data order, dropout and negative sampling.", low=0, high=MAX_SEED)
-    epochs: int = option(20, "Passes over the training split.", low=1)
-    batch_size: int = option(16, "Sentences per step.", low=1)
+    epochs: int = option(10, "Passes over the training split.", low=1)
+    batch_size: int = option(8, "Sentences per step.", low=1)
     learning_rate: float = option(1e-4, "Peak learning rate of the pretrained encoder.", low=0.0)
     head_learning_rate: float = option(
         1e-3, "Peak learning rate of all that is not pretrained: CRF, classifiers, whole systems.", low=0.0
@@ -231,10 +232,10 @@ class TrainingOptions(Options):
     )
     clip_norm: float = option(1.0, "Clip gradients to this global norm (0: never).", low=0.0)
     rc_loss_weight: float = option(
-        1.0, "Weight of L_rc beside L_ner (paper: 1). L_ner sums over a sentence's tokens, L_rc is a mean.", low=0.0
+        30.0, "Weight of L_rc beside L_ner (paper: 1). L_ner sums over a sentence's tokens, L_rc is a mean.", low=0.0
     )
     negative_keep: float = option(
-        0.15, "Probability that a 'No relation' pair is trained on (paper: 0.15).", low=0.0, high=1.0
+        0.3, "Probability that a 'No relation' pair is trained on (paper: 0.15).", low=0.0, high=1.0
     )
     negative_sampling: NegativeSampling = option(
         NegativeSampling.EPOCH, "Draw the kept negatives anew each epoch, or once."
@@ -311,7 +312,7 @@ class Experiment:
         if self.model.rc_features is RcFeatures.CLS_AND_ENTITIES and self.model.rc_mask is RcMask.CLS_FOCUSED:
             raise StrtfError(
                 "--rc_features=cls_and_entities must go with --rc_mask=pair_focused: under Eq. (13) the entities' rows "
-                "read the whole sentence in the last block. Received: cls_focused."
+                "read the whole sentence in the last block. Received: cls_focused. Add --rc_features=cls."
             )
         focused = self.model.system is System.FOCUSED_ATTENTION
         if focused and self.model.num_task_blocks == 0 and self.model.tasks is not Tasks.NER:
