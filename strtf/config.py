@@ -200,6 +200,10 @@ class ModelOptions(Options):
         "Show the pair classifier what stands between the two entities: the largest values of the NER pass's rows "
         "there, as in SpERT; the paper does not. Whether another candidate stands in between decides many pairs.",
     )
+    rc_types: bool = option(
+        True,
+        "Tell the pair classifier the types of the two entities, found or gold; the paper does not.",
+    )
     rc_memory_mb: int = option(
         1024,
         "Pairs of a batch go through the relation pass in chunks whose activations fit about so many MiB.",
@@ -368,6 +372,7 @@ _FIXED_BY_TRAINING = {
     "rc_features",
     "rc_distance",
     "rc_context",
+    "rc_types",
     "tokenization",
     "lowercase",
     "schema",

@@ -44,6 +44,7 @@ class Example:
         token_ids: int32 [t], [CLS] and [SEP] included.
         tags: int32 [t]; [CLS] and [SEP] are outside.
         spans: int32 [n, 2], token spans of the entities in text order.
+        types: int32 [n], their types by index in the schema.
         pairs: int32 [p, 2], indices into `spans`: the candidate pairs.
         labels: int32 [p], relation class of each pair, 0 = no relation.
     """
@@ -52,12 +53,17 @@ class Example:
     token_ids: np.ndarray
     tags: np.ndarray
     spans: np.ndarray
+    types: np.ndarray
     pairs: np.ndarray
     labels: np.ndarray
 
     def pair_spans(self, chosen) -> np.ndarray:
         """int32 [c, 4] for the chosen pairs."""
         return self.spans[self.pairs[chosen]].reshape(-1, 4)
+
+    def pair_types(self, chosen) -> np.ndarray:
+        """int32 [c, 2] for the chosen pairs."""
+        return self.types[self.pairs[chosen]].reshape(-1, 2)
 
 
 class Featurizer:
@@ -153,7 +159,8 @@ class Featurizer:
         pairs = self.pairs(types)
         labels = np.array([classes.get((inside[i], inside[j]), 0) for i, j in pairs], np.int32)
         held = {(inside[i], inside[j]) for i, j in pairs} & classes.keys()
-        return Example(sentence_id, token_ids, tags, spans, pairs, labels), held
+        numbers = np.array([self.schema.entity_types.index(t) for t in types], np.int32)
+        return Example(sentence_id, token_ids, tags, spans, numbers, pairs, labels), held
 
     def corpus(self, sentences: Sequence[Sentence]) -> tuple[list[Example], collections.Counter]:
         """Examples of a whole split, and what could not be represented."""

@@ -35,17 +35,18 @@ def pair_tokens_sorted(spans: Spans) -> tuple[np.ndarray, np.ndarray]:
     return np.where(slot < sizes[:, None], positions, -1).astype(np.int32), sizes
 
 
-def pack_pairs(sentences: np.ndarray, spans: Spans, round_up) -> dict[str, np.ndarray]:
+def pack_pairs(sentences: np.ndarray, spans: Spans, round_up, types: np.ndarray | None = None) -> dict[str, np.ndarray]:
     """The pairs of a batch on one axis, padded to rounded sizes.
 
     Args:
         sentences: [p] int, index of each pair's sentence in the batch.
         spans: [p, 4], see `pair_tokens_sorted`.
         round_up: function of a size and the axis' name ("P", "M", "R") that gives the padded size.
+        types: [p, 2] int, the types of e1 and e2 by index in the schema; all 0 where none are given.
 
     Returns:
-        dict of int32 arrays: `pair_sentence` [P], `pair_spans` [P, 4], `pair_rows` [P, M], `row_slots` [R],
-        `slot_rows` [P, M] (see `RelationPass.call`). Padding pairs consist of [CLS] of sentence 0; there is
+        dict of int32 arrays: `pair_sentence` [P], `pair_spans` [P, 4], `pair_types` [P, 2], `pair_rows` [P, M],
+        `row_slots` [R], `slot_rows` [P, M] (see `RelationPass.call`). Padding pairs consist of [CLS] of sentence 0; there is
         always at least one pair, so that no axis is empty.
     """
     count = len(sentences)
@@ -53,6 +54,9 @@ def pack_pairs(sentences: np.ndarray, spans: Spans, round_up) -> dict[str, np.nd
     pair_sentence = np.zeros(padded, np.int32)
     pair_spans = np.tile(np.int32([1, 1, 1, 1]), (padded, 1))
     pair_sentence[:count], pair_spans[:count] = sentences, spans
+    pair_types = np.zeros((padded, 2), np.int32)
+    if types is not None:
+        pair_types[:count] = types
     rows, _ = pair_tokens_sorted(pair_spans)
     slots = round_up(max(rows.shape[1], 2), "M")  # Keras warns of a softmax over a single key
     pair_rows = np.full((padded, slots), -1, np.int32)
@@ -65,18 +69,19 @@ def pack_pairs(sentences: np.ndarray, spans: Spans, round_up) -> dict[str, np.nd
     return {
         "pair_sentence": pair_sentence,
         "pair_spans": pair_spans,
+        "pair_types": pair_types,
         "pair_rows": pair_rows,
         "row_slots": row_slots,
         "slot_rows": slot_rows.reshape(padded, slots),
     }
 
 
-def stack_chunks(chunks: PairChunks, sentences: np.ndarray, spans: Spans, targets: dict[str, np.ndarray],
-                 least: int = 1) -> dict[str, np.ndarray]:  # fmt: skip
+def stack_chunks(chunks: PairChunks, sentences: np.ndarray, spans: Spans, types: np.ndarray,
+                 targets: dict[str, np.ndarray], least: int = 1) -> dict[str, np.ndarray]:  # fmt: skip
     """The chunks' pairs, packed and stacked.
 
     Args:
-        sentences, spans: of all pairs, see `pack_pairs`.
+        sentences, spans, types: of all pairs, see `pack_pairs`.
         targets: further arrays [p] to cut in chunks likewise; 0 where padded.
         least: stack at least so many chunks, empty ones last.
 
@@ -86,7 +91,7 @@ def stack_chunks(chunks: PairChunks, sentences: np.ndarray, spans: Spans, target
     parts = chunks.parts or [np.zeros(0, np.int64)]
     stacked = {}
     for number, part in enumerate(parts):
-        packed = pack_pairs(sentences[part], spans[part], chunks.shape.size)
+        packed = pack_pairs(sentences[part], spans[part], chunks.shape.size, types[part])
         packed |= {name: padded(values[part], chunks.shape.P) for name, values in targets.items()}
         for name, array in packed.items():
             if name not in stacked:

@@ -220,7 +220,8 @@ class Extractor:
 
     def _score(self, items, spans_and_pairs, batch: Batch, states, related) -> None:
         """Appends the related pairs to `related[document]`."""
-        owners, rows, spans = [], [], []
+        owners, rows, spans, types = [], [], [], []
+        number_of = self.featurizer.schema.entity_types.index
         for row, (item, (found, pairs)) in enumerate(zip(items, spans_and_pairs, strict=True)):
             shift = 1 - item.window.first_token
             for i, j in pairs:
@@ -228,21 +229,22 @@ class Extractor:
                 rows.append(row)
                 spans.append((found[i].first, found[i].last, found[j].first, found[j].last))
                 spans[-1] = tuple(position + shift for position in spans[-1])
+                types.append((number_of(found[i].type), number_of(found[j].type)))
         if not owners:
             return
-        rows, spans = np.array(rows, np.int32), np.array(spans, np.int32)
-        for part, packed in self._packed(rows, spans, batch["token_ids"].shape):
+        rows, spans, types = (np.array(column, np.int32) for column in (rows, spans, types))
+        for part, packed in self._packed(rows, spans, types, batch["token_ids"].shape):
             logits = np.array(self._classify(batch | packed, states))[: len(part)]
             for index, label, margin, probability in zip(part, *self._decide(logits), strict=True):
                 if label:
                     document, i, j = owners[index]
                     related[document].append(Related(i, j, label, margin, probability))
 
-    def _packed(self, rows: np.ndarray, spans: np.ndarray, shape: tuple[int, int]):
+    def _packed(self, rows: np.ndarray, spans: np.ndarray, types: np.ndarray, shape: tuple[int, int]):
         """(indices of pairs, their packed arrays) of each chunk."""
         for chunks in self.shapes.pair_chunks(pair_sizes(spans), shape):
             for part in chunks.parts:
-                yield part, pack_pairs(rows[part], spans[part], chunks.shape.size)
+                yield part, pack_pairs(rows[part], spans[part], chunks.shape.size, types[part])
 
     def _decide(self, logits: np.ndarray):
         """Best class, its margin and its probability: [p, S] -> three lists of p."""

@@ -11,19 +11,22 @@ DISTANCE_BOUNDS = np.int32([1, 2, 3, 4, 5, 6, 7, 8, 16, 32, 64, 128, 256])
 class PairClassifier(keras.layers.Layer):
     """Logits of the S relation classes from [CLS] of the relation pass: [P, D or 3D] -> [P, S] in float32.
 
+    What the Tanh's input may have beside [CLS] is not in the paper, and begins at zero.
+
     Args:
         num_classes: S, "No relation" included as class 0.
         hidden_size: D, units of the Tanh layer.
         dropout: rate on the input while training.
-        distance: whether a learned vector for the tokens between the two entities joins the Tanh's input. Not in the
-            paper. It begins at zero.
+        distance: whether a learned vector for the number of tokens between the two entities joins the Tanh's input.
+        num_types: entity types, if learned vectors for the type of e1 and that of e2 are to join it; else 0.
     """
 
-    def __init__(self, num_classes, hidden_size, dropout=0.1, distance=False, **kwargs):
+    def __init__(self, num_classes, hidden_size, dropout=0.1, distance=False, num_types=0, **kwargs):
         super().__init__(**kwargs)
         self.num_classes = num_classes
         self.hidden_size = hidden_size
         self.distance = distance
+        self.num_types = num_types
         self.dropout_layer = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
 
     def build(self, input_shape):
@@ -44,12 +47,23 @@ class PairClassifier(keras.layers.Layer):
         if self.distance:
             shape = (len(DISTANCE_BOUNDS) + 1, self.hidden_size)
             self.distance_table = self.add_weight(name="distance", shape=shape, initializer="zeros")
+        if self.num_types:
+            shape = (2 * self.num_types, self.hidden_size)  # of e1, then of e2
+            self.type_table = self.add_weight(name="types", shape=shape, initializer="zeros")
 
-    def call(self, cls, pair_spans=None, training=False):
-        """Logits [P, S] of `cls` [P, D or 3D]; `pair_spans` [P, 4], token spans of e1 and e2, where `distance`."""
+    def call(self, cls, pair_spans=None, pair_types=None, training=False):
+        """Logits [P, S] of `cls` [P, D or 3D].
+
+        Args:
+            pair_spans: int32 [P, 4], token spans of e1 and e2; needed where `distance`.
+            pair_types: int32 [P, 2], their types; needed where `num_types`.
+        """
         hidden = self.hidden_dense(self.dropout_layer(cls, training=training))  # [P, D]
         if self.distance:
             hidden = hidden + ops.take(self.distance_table, distance_class(pair_spans), axis=0)
+        if self.num_types:
+            of_both = ops.take(self.type_table, pair_types + np.int32([0, self.num_types]), axis=0)  # [P, 2, D]
+            hidden = hidden + ops.sum(of_both, axis=1)
         return self.relation_dense(ops.tanh(hidden))
 
     def get_config(self):
@@ -58,6 +72,7 @@ class PairClassifier(keras.layers.Layer):
             "hidden_size": self.hidden_size,
             "dropout": self.dropout_layer.rate,
             "distance": self.distance,
+            "num_types": self.num_types,
         }
 
 

@@ -49,6 +49,7 @@ class FocusedAttention(CrfTagging):
                 config.hidden_size,
                 options.dropout,
                 options.rc_distance,
+                len(scheme.entity_types) if options.rc_types else 0,
                 dtype=policy,
                 name="pair_classifier",
             )
@@ -82,7 +83,7 @@ class FocusedAttention(CrfTagging):
             place = batch["pair_sentence"], spans[:, 1], spans[:, 2]
             between = self.context.pool(states["maxima"], length, *place)  # [P, D]
             features = ops.concatenate([features, between], axis=-1)
-        return self.pair_classifier(features, batch["pair_spans"], training=training)  # [P, S]
+        return self.pair_classifier(features, batch["pair_spans"], batch["pair_types"], training)  # [P, S]
 
     def pair_variables(self):
         blocks = [variable for block in self.encoder.task_blocks for variable in block.trainable_variables]

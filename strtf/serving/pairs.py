@@ -17,12 +17,13 @@ def enumerate_pairs(stop):
     return place[:, 0], place[:, 0] + 1 + place[:, 1]
 
 
-def pack_pairs(sentence, spans, sizes):
+def pack_pairs(sentence, spans, types, sizes):
     """The layout of `data.pairs.pack_pairs`, without padding.
 
     Args:
         sentence: [P] int32, row of each pair.
         spans: [P, 4] int32, token spans of e1 and e2, which do not overlap.
+        types: [P, 2] int32, their types.
         sizes: [P] int32, tokens of S_p.
     """
     start_1, end_1, start_2, _ = tf.unstack(spans, axis=1)
@@ -38,6 +39,7 @@ def pack_pairs(sentence, spans, sizes):
     return {
         "pair_sentence": sentence,
         "pair_spans": spans,
+        "pair_types": types,
         "pair_rows": positions,
         "row_slots": tf.cast(tf.where(valid)[:, 0], tf.int32),
         "slot_rows": tf.reshape(rows, tf.stack([num_pairs, num_slots])),
@@ -60,7 +62,7 @@ class PairScorer:
         at_once = [memory.pairs(max(size, 2), options.max_tokens) for size in range(options.max_tokens + 1)]
         self.pairs_at_once = np.minimum(at_once, 2**30).astype(np.int32)  # by tokens of the largest pair
 
-    def __call__(self, batch, states, sentence, spans):
+    def __call__(self, batch, states, types, sentence, spans):
         """[P, S] float32 of pairs as in `pack_pairs`; largest pairs first, short and long ones in chunks apart."""
         sizes = 1 + spans[:, 1] - spans[:, 0] + spans[:, 3] - spans[:, 2]  # [P]
         order = tf.argsort(sizes, direction="DESCENDING", stable=True)
@@ -71,7 +73,7 @@ class PairScorer:
             limit = tf.where(start < num_long, num_long, total) - start
             count = tf.minimum(tf.gather(self.pairs_at_once, falling[start]), limit)
             part = order[start : start + count]
-            packed = pack_pairs(tf.gather(sentence, part), tf.gather(spans, part), tf.gather(sizes, part))
+            packed = pack_pairs(*(tf.gather(column, part) for column in (sentence, spans, types, sizes)))
             new = self.model.classify_pairs(batch | packed, states)
             return start + count, tf.concat([logits, new], axis=0)
 

@@ -204,7 +204,7 @@ def mixed_example(name, rng, length, density):
     pairs = np.array(candidate_pairs(number), np.int32).reshape(-1, 2)
     labels = (rng.random(len(pairs)) < 0.2).astype(np.int32)
     ids = np.ones(length + 1, np.int32)
-    return Example(name, ids, ids, np.stack([starts, ends], axis=1).astype(np.int32), pairs, labels)
+    return Example(name, ids, ids, np.stack([starts, ends], axis=1).astype(np.int32), starts * 0, pairs, labels)
 
 
 def signature(batch):
