@@ -9,6 +9,7 @@ from strtf.config import (
     ModelOptions,
     OverlapPolicy,
     RcCompute,
+    RcFeatures,
     RcMask,
     SelectBy,
     System,
@@ -23,7 +24,7 @@ GROUPS = (DataOptions, ModelOptions, TrainingOptions)
 ALL_FIELDS = [(group, field) for group in GROUPS for field in option_fields(group)]
 EXPERIMENT = Experiment(
     DataOptions(data_dir="angiography", overlaps=OverlapPolicy.FIRST),
-    ModelOptions(num_task_blocks=2, rc_mask=RcMask.CLS_FOCUSED, dropout=0.2),
+    ModelOptions(num_task_blocks=2, rc_mask=RcMask.CLS_FOCUSED, rc_features=RcFeatures.CLS, dropout=0.2),
     TrainingOptions(seed=3, learning_rate=5e-5),
 )
 

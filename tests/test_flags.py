@@ -67,16 +67,16 @@ def test_names_of_options_are_unique():
 
 
 def test_only_given_options_override(parse):
-    parse("--rc_mask=cls_focused", "--epochs=20")
+    parse("--rc_mask=cls_focused", "--epochs=10")
     assert our_flags.given_options() == {
         "data": {},
         "model": {"rc_mask": "cls_focused"},
-        "training": {"epochs": 20},  # given, though it is the default
+        "training": {"epochs": 10},  # given, though it is the default
     }
 
 
 def test_a_flag_file(parse, tmp_path):
-    (tmp_path / "exp.flags").write_text("# a comment\n--tasks=ner\n--epochs=3\n\n--rc_mask=cls_focused\n")
+    (tmp_path / "exp.flags").write_text("# a comment\n--tasks=ner\n--epochs=3\n\n--rc_mask=cls_focused\n--rc_features=cls\n")
     parse(f"--flagfile={tmp_path / 'exp.flags'}", "--epochs=5")
     experiment = our_flags.experiment_from_flags()
     assert (experiment.model.tasks, experiment.model.rc_mask) == (Tasks.NER, RcMask.CLS_FOCUSED)

@@ -83,7 +83,7 @@ class FocusedAttention(CrfTagging):
             place = batch["pair_sentence"], spans[:, 1], spans[:, 2]
             between = self.context.pool(states["maxima"], length, *place)  # [P, D]
             features = ops.concatenate([features, between], axis=-1)
-        return self.pair_classifier(features, batch["pair_spans"], batch["pair_types"], training)  # [P, S]
+        return self.pair_classifier(features, batch["pair_spans"], batch["pair_types"], training=training)
 
     def pair_variables(self):
         blocks = [variable for block in self.encoder.task_blocks for variable in block.trainable_variables]

@@ -30,6 +30,7 @@ def example(number, num_entities=6):
         np.full(length, number + 1, np.int32),
         np.full(length, number % 7, np.int32),
         np.stack([starts, starts + 1], axis=1).astype(np.int32),
+        np.arange(num_entities, dtype=np.int32) % 3,
         pairs,
         (np.arange(len(pairs)) % 3 == 0).astype(np.int32) * (1 + number % 2),
     )

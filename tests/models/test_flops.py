@@ -56,7 +56,9 @@ def test_relation_pass(make_model, tiny_config, batch, options):
 @pytest.mark.parametrize("num_task_blocks", [5, 6])
 def test_blocks_between_under_eq_13(tiny_config, tiny_schema, batch, num_task_blocks):
     config = dataclasses.replace(tiny_config, num_blocks=6)
-    options = ModelOptions(rc_mask=RcMask.CLS_FOCUSED, num_task_blocks=num_task_blocks, max_tokens=64)
+    options = ModelOptions(
+        rc_mask=RcMask.CLS_FOCUSED, rc_features=RcFeatures.CLS, num_task_blocks=num_task_blocks, max_tokens=64
+    )
     model = build_model(Experiment(model=options), config, tiny_schema)
     states = model.encode(batch)
     found = counted(lambda batch: model.classify_pairs(batch, states), batch)
