@@ -76,7 +76,7 @@ def test_only_given_options_override(parse):
 
 
 def test_a_flag_file(parse, tmp_path):
-    (tmp_path / "exp.flags").write_text("# a comment\n--tasks=ner\n--epochs=3\n\n--rc_mask=cls_focused\n--rc_features=cls\n")
+    (tmp_path / "exp.flags").write_text("# a comment\n--tasks=ner\n--epochs=3\n\n--rc_mask=cls_focused\n")
     parse(f"--flagfile={tmp_path / 'exp.flags'}", "--epochs=5")
     experiment = our_flags.experiment_from_flags()
     assert (experiment.model.tasks, experiment.model.rc_mask) == (Tasks.NER, RcMask.CLS_FOCUSED)

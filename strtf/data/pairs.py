@@ -47,8 +47,8 @@ def pack_pairs(sentences: np.ndarray, spans: Spans, round_up,
 
     Returns:
         dict of int32 arrays: `pair_sentence` [P], `pair_spans` [P, 4], `pair_types` [P, 2], `pair_rows` [P, M],
-        `row_slots` [R], `slot_rows` [P, M] (see `RelationPass.call`). Padding pairs consist of [CLS] of sentence 0; there
-        is always at least one pair, so that no axis is empty.
+        `row_slots` [R], `slot_rows` [P, M] (see `RelationPass.call`). Padding pairs consist of [CLS] of sentence 0;
+        there is always at least one pair, so that no axis is empty.
     """
     count = len(sentences)
     padded = round_up(max(count, 1), "P")

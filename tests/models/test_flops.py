@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from strtf.config import Experiment, ModelOptions, RcMask, from_values
+from strtf.config import Experiment, ModelOptions, RcFeatures, RcMask, from_values
 from strtf.models.build import build_model
 from strtf.models.flops import pair_flops, tag_flops
 
