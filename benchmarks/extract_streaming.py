@@ -1,6 +1,7 @@
 """`python -m strtf.predict` on a file of mixed lengths: its pipeline against a loop, and the settings that may help."""
 
 import dataclasses
+import itertools
 import os
 import pathlib
 import re
@@ -17,6 +18,7 @@ from strtf.config import Precision
 from strtf.data.corpus import json_line
 from strtf.data.documents import read_documents
 from strtf.data.load import load_split
+from strtf.data.shapes import ExactShapes, SentenceBatch
 from strtf.extraction.load import load_extractor
 from strtf.extraction.predict import Job, extract_job
 from strtf.extraction.records import extraction_record
@@ -26,6 +28,7 @@ from strtf.run_dir import RunDir
 CORPUS = "angiography"
 # share of the documents: a clause, a whole report, several reports in one document
 KINDS = {"clause": 0.6, "report": 0.35, "reports": 0.05}
+BATCH = 32  # documents of a batch in the order they come
 THREADS = ("", "--intra_op_threads=1", "--inter_op_threads=1")
 
 
@@ -86,24 +89,22 @@ def mixed_documents(count: int, seed: int) -> list[str]:
 
 
 def _settings_rows(opened: Opened, jit_compile: bool, effort: Effort) -> list[dict]:
-    settings = {"loop": {}, "stream": {}, "stream_mixed_bfloat16": {"precision": Precision.MIXED_BFLOAT16}}
+    settings = {"stream": {}, "stream_mixed_bfloat16": {"precision": Precision.MIXED_BFLOAT16}}
     extractors = {name: _extractor(opened.run_dir, **given) for name, given in settings.items()}
     if jit_compile:
         extractors["stream_jit_compile"] = load_extractor(opened.run_dir, jit_compile=True)
-    sides = {
-        name: _loop(opened, extractor) if name == "loop" else _stream(opened, extractor)
-        for name, extractor in extractors.items()
-    }
+    sides = {name: _stream(opened, extractor) for name, extractor in extractors.items()}
+    extractor = extractors["stream"]
+    sides["loop"] = _loop(opened, extractor, 1)
+    sides["batches"] = _loop(opened, padded_batches(opened.run_dir), BATCH)
     timings = interleaved(sides, effort)
-    loop = timings["loop"].median
     return [
         {
             "part": "streaming",
             **opened.facts(),
             "setting": name,
             "documents_per_second": len(opened.documents) / timing.median,
-            "over_loop": loop / timing.median,
-            "over_stream": timings["stream"].median / timing.median,
+            **{f"over_{side}": timings[side].median / timing.median for side in ("loop", "batches", "stream")},
             "first_ms": 1000.0 * timing.first,
             "time_spread": timing.spread,
             "repeats": len(timing.samples),
@@ -118,14 +119,28 @@ def _extractor(run_dir: RunDir, precision: Precision | None = None):
     return load_extractor(run_dir, experiment.override(given))
 
 
-def _loop(opened: Opened, extractor):
-    """One document after the other through `Extractor.extract`, read from a file and written to one."""
+class PaddedBatches(ExactShapes):
+    """What is extracted together is one batch, padded to the longest."""
+
+    def sentence_batches(self, lengths, max_tokens):
+        yield SentenceBatch(np.arange(len(lengths)), len(lengths), max(lengths))
+
+
+def padded_batches(run_dir: RunDir):
+    extractor = load_extractor(run_dir)
+    extractor.shapes = PaddedBatches(extractor.shapes.memory)
+    return extractor
+
+
+def _loop(opened: Opened, extractor, size: int):
+    """So many documents after the other through `Extractor.extract`, read from a file and written to one."""
 
     def call():
         with open(opened.directory / "loop.jsonl", "w", encoding="utf-8") as file:
-            for document in read_documents(opened.source):
-                [extraction] = extractor.extract([document.text])
-                file.write(json_line(extraction_record(document, extraction)))
+            source = iter(read_documents(opened.source))
+            while documents := list(itertools.islice(source, size)):
+                found = extractor.extract([document.text for document in documents])
+                file.writelines(json_line(extraction_record(*pair)) for pair in zip(documents, found, strict=True))
 
     return call
 

@@ -31,7 +31,8 @@ LOUD = 0.4  # standard deviation of the classifier's random weights, so that pro
 
 def paper_options(num_task_blocks: int, rc_mask=RcMask.PAIR_FOCUSED, **options) -> ModelOptions:
     """The paper's model, whose relation head reads [CLS] alone."""
-    head = {"rc_features": RcFeatures.CLS, "rc_distance": False, "rc_context": False, "rc_types": False}
+    beside_cls = dict.fromkeys(("rc_distance", "rc_context", "rc_types", "rc_rivals"), False)
+    head = {"rc_features": RcFeatures.CLS} | beside_cls
     return ModelOptions(num_task_blocks=num_task_blocks, rc_mask=RcMask(rc_mask), **head | options)
 
 

@@ -204,6 +204,11 @@ class ModelOptions(Options):
         True,
         "Tell the pair classifier the types of the two entities, found or gold; the paper does not.",
     )
+    rc_rivals: bool = option(
+        True,
+        "Tell the pair classifier how many entities of e1's type, and of e2's, stand between the two, found or gold; "
+        "the paper does not. MASK_rc hides the others from a pair, and the nearest candidate is often the right one.",
+    )
     rc_memory_mb: int = option(
         1024,
         "Pairs of a batch go through the relation pass in chunks whose activations fit about so many MiB.",
@@ -373,6 +378,7 @@ _FIXED_BY_TRAINING = {
     "rc_distance",
     "rc_context",
     "rc_types",
+    "rc_rivals",
     "tokenization",
     "lowercase",
     "schema",

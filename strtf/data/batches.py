@@ -71,20 +71,23 @@ def training_batch(examples: Sequence[Example], chosen: Sequence[np.ndarray], ne
     sentence_weights[: len(examples)] = 1.0
     batch |= {"tags": tags, "sentence_weights": sentence_weights}
     spans = np.concatenate([example.pair_spans(c) for example, c in zip(examples, chosen, strict=True)])
-    types = np.concatenate([example.pair_types(c) for example, c in zip(examples, chosen, strict=True)])
+    facts = {
+        "pair_types": np.concatenate([example.pair_types(c) for example, c in zip(examples, chosen, strict=True)]),
+        "pair_rivals": np.concatenate([example.pair_rivals(c) for example, c in zip(examples, chosen, strict=True)]),
+    }
     sentence = np.repeat(np.arange(len(examples)), [len(c) for c in chosen])
     labels = np.concatenate([example.labels[c] for example, c in zip(examples, chosen, strict=True)])
     weights = np.where(labels > 0, 1.0, negative_weight).astype(np.float32)
     targets = {"labels": labels, "pair_weights": weights}
     sizes, shape = pair_sizes(spans), tags.shape
     if shapes.fit_at_once(sizes, shape):
-        pairs = pack_pairs(sentence, spans, exact_size, types)
+        pairs = pack_pairs(sentence, spans, exact_size, facts)
         return batch | pairs | {name: padded(v, len(pairs["pair_spans"])) for name, v in targets.items()}
     groups = shapes.pair_chunks(sizes, shape)
     counts = [len(chunks.parts) for chunks in groups]
     stack = next((stack for stack in stacks if counts[0] <= stack[0] and counts[1] <= stack[1]), counts)
     groups = zip(groups, stack, strict=True)
-    return batch | {"chunks": [stack_chunks(chunks, sentence, spans, types, targets, n) for chunks, n in groups]}
+    return batch | {"chunks": [stack_chunks(chunks, sentence, spans, facts, targets, n) for chunks, n in groups]}
 
 
 class TrainingBatches:

@@ -8,6 +8,7 @@ import numpy as np
 
 from strtf.config import OverlapPolicy
 from strtf.data.overlaps import resolve_overlaps
+from strtf.data.pairs import rivals_between
 from strtf.schema import Entity, Schema, Sentence, candidate_pairs, pair_classes, text_order
 from strtf.text.bieos import TagScheme
 from strtf.text.encoding import Encoding, align
@@ -64,6 +65,10 @@ class Example:
     def pair_types(self, chosen) -> np.ndarray:
         """int32 [c, 2] for the chosen pairs."""
         return self.types[self.pairs[chosen]].reshape(-1, 2)
+
+    def pair_rivals(self, chosen) -> np.ndarray:
+        """int32 [c, 2] for the chosen pairs."""
+        return rivals_between(self.types, self.pairs[chosen])
 
 
 class Featurizer:

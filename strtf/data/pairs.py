@@ -4,6 +4,7 @@ import numpy as np
 
 from strtf.data.shapes import PairChunks
 
+FACTS = ("pair_types", "pair_rivals")  # of each pair, [P, 2] int32
 Spans = np.ndarray  # [P, 4] int32: start and end (exclusive) of e1, then of e2, in token positions
 
 
@@ -35,29 +36,45 @@ def pair_tokens_sorted(spans: Spans) -> tuple[np.ndarray, np.ndarray]:
     return np.where(slot < sizes[:, None], positions, -1).astype(np.int32), sizes
 
 
+def rivals_between(types: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """How many entities between the two of a pair have the type of e1, and how many that of e2.
+
+    Args:
+        types: [n] int >= 0, of the entities in text order.
+        pairs: [p, 2] int, indices of e1 and e2, e1 first.
+
+    Returns:
+        [p, 2] int32.
+    """
+    before = np.zeros((len(types) + 1, int(max(types, default=0)) + 1), np.int32)  # [n + 1, types]
+    before[np.arange(len(types)) + 1, types] = 1
+    before = before.cumsum(axis=0)
+    first, second = pairs.reshape(-1, 2).T
+    of = types[pairs.reshape(-1, 2)]  # [p, 2]
+    return (before[second[:, None], of] - before[first[:, None] + 1, of]).astype(np.int32)
+
+
 def pack_pairs(sentences: np.ndarray, spans: Spans, round_up,
-               types: np.ndarray | None = None) -> dict[str, np.ndarray]:  # fmt: skip
+               facts: dict[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:  # fmt: skip
     """The pairs of a batch on one axis, padded to rounded sizes.
 
     Args:
         sentences: [p] int, index of each pair's sentence in the batch.
         spans: [p, 4], see `pair_tokens_sorted`.
         round_up: function of a size and the axis' name ("P", "M", "R") that gives the padded size.
-        types: [p, 2] int, the types of e1 and e2 by index in the schema; all 0 where none are given.
+        facts: `pair_types` [p, 2], types of e1 and e2 by index in the schema, and `pair_rivals` [p, 2], see
+            `rivals_between`; all 0 where not given.
 
     Returns:
-        dict of int32 arrays: `pair_sentence` [P], `pair_spans` [P, 4], `pair_types` [P, 2], `pair_rows` [P, M],
-        `row_slots` [R], `slot_rows` [P, M] (see `RelationPass.call`). Padding pairs consist of [CLS] of sentence 0;
-        there is always at least one pair, so that no axis is empty.
+        dict of int32 arrays: `pair_sentence` [P], `pair_spans` [P, 4], `pair_types` and `pair_rivals` [P, 2],
+        `pair_rows` [P, M], `row_slots` [R], `slot_rows` [P, M] (see `RelationPass.call`). Padding pairs consist of
+        [CLS] of sentence 0; there is always at least one pair, so that no axis is empty.
     """
     count = len(sentences)
     padded = round_up(max(count, 1), "P")
     pair_sentence = np.zeros(padded, np.int32)
     pair_spans = np.tile(np.int32([1, 1, 1, 1]), (padded, 1))
     pair_sentence[:count], pair_spans[:count] = sentences, spans
-    pair_types = np.zeros((padded, 2), np.int32)
-    if types is not None:
-        pair_types[:count] = types
     rows, _ = pair_tokens_sorted(pair_spans)
     slots = round_up(max(rows.shape[1], 2), "M")  # Keras warns of a softmax over a single key
     pair_rows = np.full((padded, slots), -1, np.int32)
@@ -70,19 +87,26 @@ def pack_pairs(sentences: np.ndarray, spans: Spans, round_up,
     return {
         "pair_sentence": pair_sentence,
         "pair_spans": pair_spans,
-        "pair_types": pair_types,
+        **_facts(facts or {}, count, padded),
         "pair_rows": pair_rows,
         "row_slots": row_slots,
         "slot_rows": slot_rows.reshape(padded, slots),
     }
 
 
-def stack_chunks(chunks: PairChunks, sentences: np.ndarray, spans: Spans, types: np.ndarray,
+def _facts(facts: dict[str, np.ndarray], count: int, size: int) -> dict[str, np.ndarray]:
+    found = {name: np.zeros((size, 2), np.int32) for name in FACTS}
+    for name, values in facts.items():
+        found[name][:count] = values
+    return found
+
+
+def stack_chunks(chunks: PairChunks, sentences: np.ndarray, spans: Spans, facts: dict[str, np.ndarray],
                  targets: dict[str, np.ndarray], least: int = 1) -> dict[str, np.ndarray]:  # fmt: skip
     """The chunks' pairs, packed and stacked.
 
     Args:
-        sentences, spans, types: of all pairs, see `pack_pairs`.
+        sentences, spans, facts: of all pairs, see `pack_pairs`.
         targets: further arrays [p] to cut in chunks likewise; 0 where padded.
         least: stack at least so many chunks, empty ones last.
 
@@ -92,7 +116,7 @@ def stack_chunks(chunks: PairChunks, sentences: np.ndarray, spans: Spans, types:
     parts = chunks.parts or [np.zeros(0, np.int64)]
     stacked = {}
     for number, part in enumerate(parts):
-        packed = pack_pairs(sentences[part], spans[part], chunks.shape.size, types[part])
+        packed = pack_pairs(sentences[part], spans[part], chunks.shape.size, {k: v[part] for k, v in facts.items()})
         packed |= {name: padded(values[part], chunks.shape.P) for name, values in targets.items()}
         for name, array in packed.items():
             if name not in stacked:

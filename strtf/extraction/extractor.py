@@ -13,7 +13,7 @@ import numpy as np
 from strtf.data.batches import Batch, Shapes, pad_sentences
 from strtf.data.buckets import BucketedShapes
 from strtf.data.features import Featurizer, TokenizedText, entity_of
-from strtf.data.pairs import pack_pairs, pair_sizes
+from strtf.data.pairs import pack_pairs, pair_sizes, rivals_between
 from strtf.data.shapes import ExactShapes
 from strtf.extraction.compiled import compiled, compiles_each_shape
 from strtf.models.base import ExtractionModel, Task
@@ -220,31 +220,37 @@ class Extractor:
 
     def _score(self, items, spans_and_pairs, batch: Batch, states, related) -> None:
         """Appends the related pairs to `related[document]`."""
-        owners, rows, spans, types = [], [], [], []
+        owners, rows, spans, types, rivals = [], [], [], [], []
         number_of = self.featurizer.schema.entity_types.index
         for row, (item, (found, pairs)) in enumerate(zip(items, spans_and_pairs, strict=True)):
             shift = 1 - item.window.first_token
+            of_found, indices = np.array([number_of(span.type) for span in found], np.int32), np.array(pairs, np.int32)
+            types.append(of_found[indices].reshape(-1, 2))
+            rivals.append(rivals_between(of_found, indices))
             for i, j in pairs:
                 owners.append((item.document, i, j))
                 rows.append(row)
                 spans.append((found[i].first, found[i].last, found[j].first, found[j].last))
                 spans[-1] = tuple(position + shift for position in spans[-1])
-                types.append((number_of(found[i].type), number_of(found[j].type)))
         if not owners:
             return
-        rows, spans, types = (np.array(column, np.int32) for column in (rows, spans, types))
-        for part, packed in self._packed(rows, spans, types, batch["token_ids"].shape):
+        rows, spans = np.array(rows, np.int32), np.array(spans, np.int32)
+        facts = {"pair_types": np.concatenate(types), "pair_rivals": np.concatenate(rivals)}
+        for part, packed in self._packed(rows, spans, facts, batch["token_ids"].shape):
             logits = np.array(self._classify(batch | packed, states))[: len(part)]
             for index, label, margin, probability in zip(part, *self._decide(logits), strict=True):
                 if label:
                     document, i, j = owners[index]
                     related[document].append(Related(i, j, label, margin, probability))
 
-    def _packed(self, rows: np.ndarray, spans: np.ndarray, types: np.ndarray, shape: tuple[int, int]):
+    def _packed(self, rows: np.ndarray, spans: np.ndarray, facts: dict, shape: tuple[int, int]):
         """(indices of pairs, their packed arrays) of each chunk."""
         for chunks in self.shapes.pair_chunks(pair_sizes(spans), shape):
             for part in chunks.parts:
-                yield part, pack_pairs(rows[part], spans[part], chunks.shape.size, types[part])
+                yield (
+                    part,
+                    pack_pairs(rows[part], spans[part], chunks.shape.size, {k: v[part] for k, v in facts.items()}),
+                )
 
     def _decide(self, logits: np.ndarray):
         """Best class, its margin and its probability: [p, S] -> three lists of p."""

@@ -7,6 +7,8 @@ from keras import ops
 # Tokens between two entities, in classes: each number up to 7, then doubling.
 DISTANCE_BOUNDS = np.int32([1, 2, 3, 4, 5, 6, 7, 8, 16, 32, 64, 128, 256])
 
+MANY_RIVALS = 3  # and more, as one class
+
 
 class PairClassifier(keras.layers.Layer):
     """Logits of the S relation classes from [CLS] of the relation pass: [P, D or 3D] -> [P, S] in float32.
@@ -19,14 +21,16 @@ class PairClassifier(keras.layers.Layer):
         dropout: rate on the input while training.
         distance: whether a learned vector for the number of tokens between the two entities joins the Tanh's input.
         num_types: entity types, if learned vectors for the type of e1 and that of e2 are to join it; else 0.
+        rivals: whether learned vectors for the number of entities of e1's and of e2's type between the two join it.
     """
 
-    def __init__(self, num_classes, hidden_size, dropout=0.1, distance=False, num_types=0, **kwargs):
+    def __init__(self, num_classes, hidden_size, dropout=0.1, distance=False, num_types=0, rivals=False, **kwargs):
         super().__init__(**kwargs)
         self.num_classes = num_classes
         self.hidden_size = hidden_size
         self.distance = distance
         self.num_types = num_types
+        self.rivals = rivals
         self.dropout_layer = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
 
     def build(self, input_shape):
@@ -50,20 +54,25 @@ class PairClassifier(keras.layers.Layer):
         if self.num_types:
             shape = (2 * self.num_types, self.hidden_size)  # of e1, then of e2
             self.type_table = self.add_weight(name="types", shape=shape, initializer="zeros")
+        if self.rivals:
+            shape = (2 * (MANY_RIVALS + 1), self.hidden_size)  # of e1's type, then of e2's
+            self.rivals_table = self.add_weight(name="rivals", shape=shape, initializer="zeros")
 
-    def call(self, cls, pair_spans=None, pair_types=None, training=False):
+    def call(self, cls, pair_spans=None, pair_types=None, pair_rivals=None, training=False):
         """Logits [P, S] of `cls` [P, D or 3D].
 
         Args:
             pair_spans: int32 [P, 4], token spans of e1 and e2; needed where `distance`.
             pair_types: int32 [P, 2], their types; needed where `num_types`.
+            pair_rivals: int32 [P, 2], see `data.pairs.rivals_between`; needed where `rivals`.
         """
         hidden = self.hidden_dense(self.dropout_layer(cls, training=training))  # [P, D]
         if self.distance:
             hidden = hidden + ops.take(self.distance_table, distance_class(pair_spans), axis=0)
         if self.num_types:
-            of_both = ops.take(self.type_table, pair_types + np.int32([0, self.num_types]), axis=0)  # [P, 2, D]
-            hidden = hidden + ops.sum(of_both, axis=1)
+            hidden = hidden + _of_both(self.type_table, pair_types)
+        if self.rivals:
+            hidden = hidden + _of_both(self.rivals_table, ops.minimum(pair_rivals, MANY_RIVALS))
         return self.relation_dense(ops.tanh(hidden))
 
     def get_config(self):
@@ -73,7 +82,13 @@ class PairClassifier(keras.layers.Layer):
             "dropout": self.dropout_layer.rate,
             "distance": self.distance,
             "num_types": self.num_types,
+            "rivals": self.rivals,
         }
+
+
+def _of_both(table, numbers):
+    """Rows of a table for e1, whose first half is for it, and of its second half for e2, added: [P, 2] -> [P, D]."""
+    return ops.sum(ops.take(table, numbers + np.int32([0, table.shape[0] // 2]), axis=0), axis=1)
 
 
 def distance_class(pair_spans):

@@ -50,6 +50,7 @@ class FocusedAttention(CrfTagging):
                 options.dropout,
                 options.rc_distance,
                 len(scheme.entity_types) if options.rc_types else 0,
+                options.rc_rivals,
                 dtype=policy,
                 name="pair_classifier",
             )
@@ -83,7 +84,8 @@ class FocusedAttention(CrfTagging):
             place = batch["pair_sentence"], spans[:, 1], spans[:, 2]
             between = self.context.pool(states["maxima"], length, *place)  # [P, D]
             features = ops.concatenate([features, between], axis=-1)
-        return self.pair_classifier(features, batch["pair_spans"], batch["pair_types"], training=training)
+        facts = (batch[name] for name in ("pair_spans", "pair_types", "pair_rivals"))
+        return self.pair_classifier(features, *facts, training=training)  # [P, S]
 
     def pair_variables(self):
         blocks = [variable for block in self.encoder.task_blocks for variable in block.trainable_variables]

@@ -12,7 +12,7 @@ import tensorflow as tf
 from strtf.extraction.extractor import PADDED_TOKENS, Extractor
 from strtf.models.base import Task
 from strtf.schema import Direction
-from strtf.serving.pairs import PairScorer, enumerate_pairs
+from strtf.serving.pairs import PairScorer, enumerate_pairs, rivals_between
 from strtf.serving.spans import Spans, decode_tags, without_overlaps
 from strtf.serving.texts import CharacterIds, Texts, decode_texts
 from strtf.serving.windows import Windows, cut_windows
@@ -74,11 +74,12 @@ class TokenGraph:
         if self.scorer is None:
             return Pairs(*(tf.zeros([0], tf.int32) for _ in range(3)), tf.zeros([0]))
         first, second = enumerate_pairs(stop)
-        types = tf.stack([tf.gather(spans.kind, i) for i in (first, second)], axis=1)  # [P, 2]
         if self.candidate is not None:
-            wanted = tf.gather_nd(self.candidate, types)
-            first, second, types = (tf.boolean_mask(column, wanted) for column in (first, second, types))
-        logits = self.scorer(batch, states, types, *row_of_pair(first, second))  # [P, S]
+            wanted = tf.gather_nd(self.candidate, tf.stack([tf.gather(spans.kind, i) for i in (first, second)], axis=1))
+            first, second = (tf.boolean_mask(i, wanted) for i in (first, second))
+        pairs = tf.stack([first, second], axis=1)  # [P, 2]
+        facts = tf.gather(spans.kind, pairs), rivals_between(spans.kind, len(self.schema.entity_types), pairs)
+        logits = self.scorer(batch, states, facts, *row_of_pair(first, second))  # [P, S]
         shift = np.zeros(self.schema.num_classes, np.float32)
         shift[0] = self.no_relation_shift
         p = tf.nn.softmax(logits + shift)

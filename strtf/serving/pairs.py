@@ -17,13 +17,22 @@ def enumerate_pairs(stop):
     return place[:, 0], place[:, 0] + 1 + place[:, 1]
 
 
-def pack_pairs(sentence, spans, types, sizes):
+def rivals_between(kind, num_types, pairs):
+    """`data.pairs.rivals_between`: [P, 2] int32 of pairs [P, 2] among spans whose types are `kind` [n]."""
+    seen = tf.cumsum(tf.one_hot(kind, num_types, dtype=tf.int32), axis=0)  # [n, types]
+    first, second = tf.unstack(pairs, axis=1)
+    of = tf.gather(kind, pairs)  # [P, 2]
+    before_second, with_first = (tf.gather(tf.gather(seen, i), of, batch_dims=1) for i in (second - 1, first))
+    return before_second - with_first
+
+
+def pack_pairs(sentence, spans, types, rivals, sizes):
     """The layout of `data.pairs.pack_pairs`, without padding.
 
     Args:
         sentence: [P] int32, row of each pair.
         spans: [P, 4] int32, token spans of e1 and e2, which do not overlap.
-        types: [P, 2] int32, their types.
+        types, rivals: [P, 2] int32, their types, and see `rivals_between`.
         sizes: [P] int32, tokens of S_p.
     """
     start_1, end_1, start_2, _ = tf.unstack(spans, axis=1)
@@ -40,6 +49,7 @@ def pack_pairs(sentence, spans, types, sizes):
         "pair_sentence": sentence,
         "pair_spans": spans,
         "pair_types": types,
+        "pair_rivals": rivals,
         "pair_rows": positions,
         "row_slots": tf.cast(tf.where(valid)[:, 0], tf.int32),
         "slot_rows": tf.reshape(rows, tf.stack([num_pairs, num_slots])),
@@ -62,8 +72,12 @@ class PairScorer:
         at_once = [memory.pairs(max(size, 2), options.max_tokens) for size in range(options.max_tokens + 1)]
         self.pairs_at_once = np.minimum(at_once, 2**30).astype(np.int32)  # by tokens of the largest pair
 
-    def __call__(self, batch, states, types, sentence, spans):
-        """[P, S] float32 of pairs as in `pack_pairs`; largest pairs first, short and long ones in chunks apart."""
+    def __call__(self, batch, states, facts, sentence, spans):
+        """[P, S] float32 of pairs as in `pack_pairs`; largest pairs first, short and long ones in chunks apart.
+
+        Args:
+            facts: types and rivals.
+        """
         sizes = 1 + spans[:, 1] - spans[:, 0] + spans[:, 3] - spans[:, 2]  # [P]
         order = tf.argsort(sizes, direction="DESCENDING", stable=True)
         falling = tf.gather(sizes, order)
@@ -73,7 +87,7 @@ class PairScorer:
             limit = tf.where(start < num_long, num_long, total) - start
             count = tf.minimum(tf.gather(self.pairs_at_once, falling[start]), limit)
             part = order[start : start + count]
-            packed = pack_pairs(*(tf.gather(column, part) for column in (sentence, spans, types, sizes)))
+            packed = pack_pairs(*(tf.gather(column, part) for column in (sentence, spans, *facts, sizes)))
             new = self.model.classify_pairs(batch | packed, states)
             return start + count, tf.concat([logits, new], axis=0)
 

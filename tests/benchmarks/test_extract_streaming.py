@@ -35,9 +35,17 @@ def test_both_sides_answer_every_document(tmp_path):
     try:
         opened = Opened(None, ["左", "a", ""], tmp_path)
         opened.source.write_text("左\na\n\n", encoding="utf-8")
-        _loop(opened, Finder())()
+        _loop(opened, Finder(), size=2)()
         _stream(opened, Finder())()
     finally:
         predict.extraction_cost, predict.announce = predict_cost, predict_announce
     loop, stream = ((tmp_path / name).read_text(encoding="utf-8") for name in ("loop.jsonl", "stream.jsonl"))
     assert loop == stream and loop.count("\n") == 3
+
+
+def test_padded_batches_take_all_sentences_as_they_come():
+    from benchmarks.extract_streaming import PaddedBatches
+    from strtf.data.shapes import Unlimited
+
+    [batch] = PaddedBatches(Unlimited()).sentence_batches([7, 300, 5], max_tokens=64)
+    assert (batch.members.tolist(), batch.B, batch.T) == ([0, 1, 2], 3, 300)

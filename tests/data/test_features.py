@@ -94,6 +94,15 @@ class TestOneWindow:
     def test_pair_spans(self):
         assert self.example().pair_spans([0, 2]).tolist() == [[1, 5, 5, 7], [5, 7, 7, 9]]
 
+    def test_types_are_those_of_the_schema(self):
+        assert self.example().types.tolist() == [0, 1, 0]
+        assert self.example().pair_types([0, 2]).tolist() == [[0, 1], [1, 0]]
+
+    def test_rivals_stand_between(self):
+        assert self.example().pair_rivals(slice(None)).tolist() == [[0, 0], [0, 0], [0, 0]]
+        (example,), _ = features(sentence((0, 1, "A"), (1, 2, "B"), (2, 3, "A"), (3, 4, "B")))
+        assert example.pair_rivals([2, 0]).tolist() == [[1, 1], [0, 0]]
+
     def test_pair_spans_of_none(self):
         assert self.example().pair_spans(np.array([], int)).shape == (0, 4)
 

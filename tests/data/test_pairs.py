@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strtf.data.pairs import pack_pairs, pair_sizes, pair_tokens_sorted, stack_chunks
+from strtf.data.pairs import pack_pairs, pair_sizes, pair_tokens_sorted, rivals_between, stack_chunks
 from strtf.data.shapes import PairChunks, PairShape
+from strtf.schema import candidate_pairs
 
 SPAN = st.tuples(st.integers(1, 12), st.integers(1, 6)).map(lambda drawn: (drawn[0], drawn[0] + drawn[1]))
 PAIR = st.tuples(SPAN, SPAN).map(lambda spans: sum(sorted(spans), ()))  # in text order; overlaps included
@@ -26,6 +27,15 @@ def exact(size, axis):
 
 def pack(spans, padding=0):
     return pack_pairs(np.arange(len(spans)), spans, lambda size, axis: size + padding)
+
+
+class TestRivalsBetween:
+    @given(st.lists(st.integers(0, 3), max_size=9))
+    def test_is_the_count(self, types):
+        pairs = candidate_pairs(len(types))
+        wanted = [[types[i + 1 : j].count(types[end]) for end in (i, j)] for i, j in pairs]
+        found = rivals_between(np.array(types, np.int32), np.array(pairs, np.int32))
+        assert found.tolist() == wanted and found.dtype == np.int32 and found.shape == (len(pairs), 2)
 
 
 class TestPairTokensSorted:
@@ -83,6 +93,12 @@ class TestPackPairs:
         np.testing.assert_array_equal(packed["pair_spans"][:count], spans)
         np.testing.assert_array_equal(packed["pair_sentence"][:count], np.arange(count))
 
+    def test_facts_are_kept_and_padded(self):
+        types = np.arange(12).reshape(6, 2)
+        packed = pack_pairs(np.arange(6), EXAMPLES, lambda size, axis: size + 1, {"pair_types": types})
+        assert packed["pair_types"].tolist() == [*types.tolist(), [0, 0]]
+        assert not packed["pair_rivals"].any() and packed["pair_rivals"].shape == (7, 2)
+
     def test_padding_pairs_are_cls_of_the_first_sentence(self):
         packed = pack(EXAMPLES, padding=2)
         assert packed["pair_sentence"][6:].tolist() == [0, 0]
@@ -111,13 +127,16 @@ class TestPackPairs:
 class TestStackChunks:
     CHUNKS = PairChunks([np.array([4, 0]), np.array([2])], PairShape(2, 8, 14))
 
+    TYPES = np.arange(12).reshape(6, 2)
+
     def stacked(self, least=3):
-        return stack_chunks(self.CHUNKS, np.arange(6), EXAMPLES, {"labels": np.arange(6) + 10}, least)
+        facts = {"pair_types": self.TYPES}
+        return stack_chunks(self.CHUNKS, np.arange(6), EXAMPLES, facts, {"labels": np.arange(6) + 10}, least)
 
     def test_each_chunk_is_packed(self):
         stacked = self.stacked()
         for number, part in enumerate(self.CHUNKS.parts):
-            packed = pack_pairs(part, EXAMPLES[part], self.CHUNKS.shape.size)
+            packed = pack_pairs(part, EXAMPLES[part], self.CHUNKS.shape.size, {"pair_types": self.TYPES[part]})
             for name, array in packed.items():
                 np.testing.assert_array_equal(stacked[name][number], array, err_msg=name)
 
@@ -129,5 +148,5 @@ class TestStackChunks:
         assert (stacked["num_chunks"], stacked["pair_rows"].shape) == (2, (3, 2, 8))
 
     def test_no_pairs(self):
-        stacked = stack_chunks(PairChunks([], PairShape(1, 2, 1)), np.zeros(0), np.zeros((0, 4), np.int32), {})
+        stacked = stack_chunks(PairChunks([], PairShape(1, 2, 1)), np.zeros(0), np.zeros((0, 4), np.int32), {}, {})
         assert (stacked["num_chunks"], stacked["pair_rows"].shape) == (0, (1, 1, 2))

@@ -8,8 +8,8 @@ CLS = np.random.default_rng(0).normal(size=(6, 8))  # [P, D]
 
 @pytest.fixture
 def make_classifier(randomize):
-    def make(dropout=0.0, dtype="float64", distance=False):
-        classifier = PairClassifier(4, 5, dropout, distance, dtype=dtype)
+    def make(dropout=0.0, dtype="float64", **facts):
+        classifier = PairClassifier(4, 5, dropout, **facts, dtype=dtype)
         classifier.build((None, 8))
         classifier.built = True
         return randomize(classifier)
@@ -51,7 +51,7 @@ def test_dropout_on_differs(make_classifier):
 
 
 def test_config_round_trip(make_classifier):
-    config = make_classifier(dropout=0.3, distance=True).get_config()
+    config = make_classifier(dropout=0.3, distance=True, num_types=2, rivals=True).get_config()
     assert PairClassifier.from_config(config).get_config() == config
 
 
@@ -69,13 +69,41 @@ class TestDistance:
 
     def test_its_vector_joins_the_tanh(self, make_classifier):
         classifier = make_classifier(distance=True)
-        by_name = {weight.path.split("/", 1)[1]: np.asarray(weight) for weight in classifier.weights}
-        hidden = CLS @ by_name["hidden_dense/kernel"] + by_name["hidden_dense/bias"]
-        hidden = np.tanh(hidden + by_name["distance"][[0, 1, 0, 11, 6, 0]])
-        expected = hidden @ by_name["relation_dense/kernel"] + by_name["relation_dense/bias"]
-        np.testing.assert_allclose(classifier(CLS, self.SPANS), expected, rtol=0, atol=1e-10)
+        wanted = expected_logits(classifier, lambda weights: weights["distance"][[0, 1, 0, 11, 6, 0]])
+        np.testing.assert_allclose(classifier(CLS, self.SPANS), wanted, rtol=0, atol=1e-10)
 
-    def test_begins_without_effect(self):
-        classifier = PairClassifier(4, 5, distance=True)
-        classifier.build((None, 8))
-        assert not np.asarray(classifier.distance_table).any()
+
+def expected_logits(classifier, joining):
+    """By numpy; `joining` gives what joins the Tanh's input from the weights by name."""
+    weights = {weight.path.split("/", 1)[1]: np.asarray(weight) for weight in classifier.weights}
+    hidden = CLS @ weights["hidden_dense/kernel"] + weights["hidden_dense/bias"] + joining(weights)
+    return np.tanh(hidden) @ weights["relation_dense/kernel"] + weights["relation_dense/bias"]
+
+
+PAIRS = np.int32([[0, 0], [0, 2], [1, 2], [2, 1], [0, 1], [2, 2]])  # types, or rivals
+
+
+def test_vectors_of_both_types_join_the_tanh(make_classifier):
+    classifier = make_classifier(num_types=3)
+    wanted = expected_logits(classifier, lambda w: w["types"][PAIRS[:, 0]] + w["types"][3 + PAIRS[:, 1]])
+    np.testing.assert_allclose(classifier(CLS, None, PAIRS), wanted, rtol=0, atol=1e-10)
+
+
+def test_vectors_of_both_numbers_of_rivals_join_the_tanh(make_classifier):
+    classifier = make_classifier(rivals=True)
+    wanted = expected_logits(classifier, lambda w: w["rivals"][PAIRS[:, 0]] + w["rivals"][4 + PAIRS[:, 1]])
+    np.testing.assert_allclose(classifier(CLS, None, None, PAIRS), wanted, rtol=0, atol=1e-10)
+
+
+def test_many_rivals_are_one_class(make_classifier):
+    classifier = make_classifier(rivals=True)
+    logits = [np.asarray(classifier(CLS, None, None, np.full((6, 2), number, np.int32))) for number in (2, 3, 70)]
+    assert not np.allclose(logits[0], logits[1])
+    np.testing.assert_array_equal(logits[1], logits[2])
+
+
+@pytest.mark.parametrize("table", ["distance_table", "type_table", "rivals_table"])
+def test_begins_without_effect(table):
+    classifier = PairClassifier(4, 5, distance=True, num_types=2, rivals=True)
+    classifier.build((None, 8))
+    assert not np.asarray(getattr(classifier, table)).any()
