@@ -100,7 +100,7 @@ class TestOneWindow:
 
     def test_rivals_stand_between(self):
         assert self.example().pair_rivals(slice(None)).tolist() == [[0, 0], [0, 0], [0, 0]]
-        (example,), _ = features(sentence((0, 1, "A"), (1, 2, "B"), (2, 3, "A"), (3, 4, "B")))
+        (example,), _ = features(sentence((0, 1, "A"), (1, 2, "B"), (2, 3, "A"), (3, 4, "B"), text=self.SENTENCE.text))
         assert example.pair_rivals([2, 0]).tolist() == [[1, 1], [0, 0]]
 
     def test_pair_spans_of_none(self):
