@@ -1,11 +1,14 @@
 """Prints the development scores of trials: python -m experiments.search --results=RESULTS/angiography/search
 
-One row a trial: its best epoch by the score that chooses epochs (starred), and the development F1 there. Test scores
-play no part.
+One row a trial: development F1 at the best epoch by the score that chooses epochs (starred), mean ± standard deviation
+over its seeds. Test scores play no part.
 """
 
 import pathlib
+import re
+from collections.abc import Sequence
 
+import pandas as pd
 from absl import flags
 
 from experiments.record import recorded_experiment
@@ -17,25 +20,31 @@ COLUMNS = ("ner", "rc_predicted", "rc_gold")
 
 
 def table(results: pathlib.Path) -> str:
-    """Markdown: a row for each result below a folder, by name.
+    """Markdown: a row for each trial whose results are below a folder, by name.
 
     Raises:
         StrtfError: no results.
     """
-    rows = [_row(path) for path in sorted(results.rglob("*.json"))]
-    if not rows:
+    trials: dict[str, list[pathlib.Path]] = {}
+    for path in sorted(results.rglob("*.json")):
+        trials.setdefault(re.sub(r"-seed\d+$", "", path.stem), []).append(path)
+    if not trials:
         raise StrtfError(f"--results must hold results of experiments.run. Received: {results}, which holds none.")
-    header = ["trial", *COLUMNS, "best epoch", "epochs"]
-    lines = [header, ["---"] * len(header), *rows]
+    header = ["trial", *COLUMNS, "best epochs", "epochs"]
+    lines = [header, ["---"] * len(header), *(_row(name, paths) for name, paths in trials.items())]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _row(path: pathlib.Path) -> list[str]:
-    record = read_json(path)
-    best = record["dev_f1"][record["best_epoch"] - 1]
-    chosen_by = recorded_experiment(record).training.select_by.value
-    scores = [f"{100 * best[name]:.2f}{' *' if name == chosen_by else ''}" if name in best else "" for name in COLUMNS]
-    return [path.stem, *scores, str(record["best_epoch"]), str(record["epochs"])]
+def _row(name: str, paths: Sequence[pathlib.Path]) -> list[str]:
+    records = [read_json(path) for path in paths]
+    best = pd.DataFrame([record["dev_f1"][record["best_epoch"] - 1] for record in records])
+    chosen_by = recorded_experiment(records[0]).training.select_by.value
+    scores = [f"{_mean_sd(best[c])}{' *' if c == chosen_by else ''}" if c in best else "" for c in COLUMNS]
+    return [name, *scores, ", ".join(str(record["best_epoch"]) for record in records), str(records[0]["epochs"])]
+
+
+def _mean_sd(f1: pd.Series) -> str:
+    return f"{100 * f1.mean():.1f}" + (f" ± {100 * f1.std():.1f}" if len(f1) > 1 else "")
 
 
 if __name__ == "__main__":

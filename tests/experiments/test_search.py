@@ -8,7 +8,7 @@ from strtf.run_dir import write_json
 
 def test_development_scores_of_the_best_epoch(tmp_path):
     (tmp_path / "search").mkdir()
-    for name, best in (("b_1e-3", 2), ("a_3e-3", 1)):
+    for name, best in (("b_1e-3-seed0", 2), ("a_3e-3-seed0", 1), ("a_3e-3-seed1", 2)):
         record = {
             "experiment": Experiment().to_json(),
             "epochs": 2,
@@ -16,10 +16,10 @@ def test_development_scores_of_the_best_epoch(tmp_path):
             "ner": {"f1": 0.99},  # of the test split
             "dev_f1": [{"ner": 0.5, "rc_predicted": 0.25}, {"ner": 0.75, "rc_predicted": 0.125}],
         }
-        write_json(tmp_path / "search" / f"{name}-seed0.json", record)
+        write_json(tmp_path / "search" / f"{name}.json", record)
     assert table(tmp_path).splitlines()[2:] == [
-        "| a_3e-3-seed0 | 50.00 | 25.00 * |  | 1 | 2 |",
-        "| b_1e-3-seed0 | 75.00 | 12.50 * |  | 2 | 2 |",
+        "| a_3e-3 | 62.5 ± 17.7 | 18.8 ± 8.8 * |  | 1, 2 | 2 |",
+        "| b_1e-3 | 75.0 | 12.5 * |  | 2 | 2 |",
     ]
 
 
