@@ -26,14 +26,16 @@ SCHEMA = Schema(
     RELATED,
 )
 
+# The paper's relation head reads [CLS] alone.
+PAPER_HEAD = {"rc_features": RcFeatures.CLS}
+PAPER_HEAD |= dict.fromkeys(("rc_distance", "rc_context", "rc_types", "rc_rivals"), False)
+
 LOUD = 0.4  # standard deviation of the classifier's random weights, so that probabilities differ from pair to pair
 
 
 def paper_options(num_task_blocks: int, rc_mask=RcMask.PAIR_FOCUSED, **options) -> ModelOptions:
-    """The paper's model, whose relation head reads [CLS] alone."""
-    beside_cls = dict.fromkeys(("rc_distance", "rc_context", "rc_types", "rc_rivals"), False)
-    head = {"rc_features": RcFeatures.CLS} | beside_cls
-    return ModelOptions(num_task_blocks=num_task_blocks, rc_mask=RcMask(rc_mask), **head | options)
+    """The paper's model."""
+    return ModelOptions(num_task_blocks=num_task_blocks, rc_mask=RcMask(rc_mask), **PAPER_HEAD | options)
 
 
 def experiment(num_task_blocks: int, rc_mask=RcMask.PAIR_FOCUSED, rc_compute=RcCompute.EXACT_ROWS,

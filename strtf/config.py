@@ -187,8 +187,8 @@ class ModelOptions(Options):
     )
     rc_features: RcFeatures = option(
         RcFeatures.CLS_AND_ENTITIES,
-        "Input of the pair classifier: [CLS] alone (the paper), or [CLS] and the mean rows of both entities (Eq. (14) "
-        "only).",
+        "Input of the pair classifier: [CLS] alone (the paper; always so under Eq. (13)), or [CLS] and the mean rows of "
+        "both entities.",
     )
     rc_distance: bool = option(
         True,
@@ -318,11 +318,9 @@ class Experiment:
             object.__setattr__(self, "training", dataclasses.replace(self.training, select_by=SelectBy.NER))
         if self.training.select_by is not SelectBy.RC_GOLD and self.model.tasks is Tasks.RC:
             object.__setattr__(self, "training", dataclasses.replace(self.training, select_by=SelectBy.RC_GOLD))
-        if self.model.rc_features is RcFeatures.CLS_AND_ENTITIES and self.model.rc_mask is RcMask.CLS_FOCUSED:
-            raise StrtfError(
-                "--rc_features=cls_and_entities must go with --rc_mask=pair_focused: under Eq. (13) the entities' rows "
-                "read the whole sentence in the last block. Received: cls_focused. Add --rc_features=cls."
-            )
+        if self.model.rc_mask is RcMask.CLS_FOCUSED:
+            # under Eq. (13) the entities' rows read the whole sentence in the last block: only [CLS] is the pair's
+            object.__setattr__(self, "model", dataclasses.replace(self.model, rc_features=RcFeatures.CLS))
         focused = self.model.system is System.FOCUSED_ATTENTION
         if focused and self.model.num_task_blocks == 0 and self.model.tasks is not Tasks.NER:
             raise StrtfError(

@@ -240,8 +240,6 @@ def make_model(tiny_config, tiny_schema, randomize):
 
     def make(seed=0, precision="float32", **options):
         options = {"max_tokens": tiny_config.max_positions, "num_task_blocks": 2} | options
-        if options.get("rc_mask") == "cls_focused":
-            options = {"rc_features": "cls"} | options  # the entities' rows go with Eq. (14) only
         training = TrainingOptions(precision=Precision(precision))
         experiment = Experiment(model=from_values(ModelOptions, options), training=training)
         return randomize(build_model(experiment, tiny_config, tiny_schema), seed)

@@ -194,7 +194,7 @@ def test_resuming_another_experiment(train, corpus, run):
     path = corpus()
     found = train("--resume", "--epochs=3", *(f"--{s}_data={path}" for s in ("train", "dev", "test")), run_dir="old")
     assert "must hold the same experiment to resume it" in found
-    assert "--epochs: 20 against 3" in found
+    assert "--epochs: 10 against 3" in found
 
 
 def test_a_directory_that_is_no_run(train, corpus, tmp_path):

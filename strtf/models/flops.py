@@ -100,7 +100,7 @@ def pair_flops(config: EncoderConfig, options: ModelOptions, length: int, sizes,
     else:
         each = _cls_focused(block, k, length, sizes)
     shared = block.attend(length, length) if _shares_attention(options) else 0
-    features = config.hidden_size * (3 if with_entities else 1)
+    features = config.hidden_size * ((3 if with_entities else 1) + options.rc_context)
     classifier = 2 * config.hidden_size * (features + num_classes)
     return float(np.sum(each + classifier) + shared)
 

@@ -4,14 +4,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from strtf.config import DataOptions, Experiment, ModelOptions
+from strtf.config import DataOptions, Experiment
 
 
 @pytest.fixture(scope="module")
 def opened(tiny_encoder_dir, tiny_corpus_dir):
     from benchmarks.extract_corpus import open_for_extraction
+    from benchmarks.models import paper_options
 
-    model = ModelOptions(encoder=str(tiny_encoder_dir), max_tokens=48, num_task_blocks=2)
+    model = paper_options(2, encoder=str(tiny_encoder_dir), max_tokens=48)
     experiment = Experiment(DataOptions(data_dir=str(tiny_corpus_dir)), model)
     return open_for_extraction(experiment, sentences=6, seed=0)
 

@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
-from strtf.config import DataOptions, Experiment, ModelOptions, TrainingOptions
+from strtf.config import DataOptions, Experiment, TrainingOptions
 
 
 @pytest.fixture(scope="module")
 def experiment(tiny_encoder_dir, tiny_corpus_dir):
-    model = ModelOptions(encoder=str(tiny_encoder_dir), max_tokens=48, num_task_blocks=2)
+    from benchmarks.models import paper_options
+
+    model = paper_options(2, encoder=str(tiny_encoder_dir), max_tokens=48)
     training = TrainingOptions(batch_size=4, negative_keep=0.5)
     return Experiment(DataOptions(data_dir=str(tiny_corpus_dir)), model, training)
 
@@ -16,9 +18,10 @@ def experiment(tiny_encoder_dir, tiny_corpus_dir):
 @pytest.mark.parametrize("mask", ["cls_focused", "pair_focused"])
 def test_same_relation_loss_as_ours(make_model, random_pair_batch, mask):
     from benchmarks.authors import AuthorsFormulation, example_batches, examples_of
+    from benchmarks.models import PAPER_HEAD
     from strtf.config import RcMask
 
-    model, batch = make_model(rc_mask=mask), random_pair_batch(3)
+    model, batch = make_model(rc_mask=mask, **PAPER_HEAD), random_pair_batch(3)
     examples = examples_of(batch)
     assert len(examples["lengths"]) == int((batch["pair_weights"] > 0).sum()) > 0
     (authors_batch,) = example_batches(examples, 100, 1.0, model.encoder.config, training=True)

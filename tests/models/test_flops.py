@@ -42,7 +42,8 @@ def test_tagging(make_model, tiny_config, batch):
 @pytest.mark.parametrize(
     "options",
     [{"rc_mask": mask, "num_task_blocks": k} for mask in ("pair_focused", "cls_focused") for k in (1, 2, 3, 4)]
-    + [{"rc_features": "cls_and_entities", "num_task_blocks": k} for k in (1, 3)]
+    + [{"rc_features": "cls", "num_task_blocks": k} for k in (1, 3)]
+    + [{"rc_context": False, "num_task_blocks": 2}]
     + [{"rc_compute": "dense", "num_task_blocks": 2}],
     ids=lambda options: "-".join(map(str, options.values())),
 )
@@ -50,7 +51,8 @@ def test_relation_pass(make_model, tiny_config, batch, options):
     model = make_model(**options)
     states = model.encode(batch)
     found = counted(lambda batch: model.classify_pairs(batch, states), batch)
-    assert found == pair_flops(tiny_config, from_values(ModelOptions, options), LENGTH, SIZES, num_classes=4)
+    options = Experiment(model=from_values(ModelOptions, options)).model
+    assert found == pair_flops(tiny_config, options, LENGTH, SIZES, num_classes=4)
 
 
 @pytest.mark.parametrize("num_task_blocks", [5, 6])

@@ -122,7 +122,7 @@ class TestTasks:
             model.classify_pairs(batch, model.encode(batch))
 
     def test_rc_only_runs_no_block_in_vain(self, make_model, batch):
-        assert "output" not in make_model(tasks="rc").encode(batch)
+        assert "output" not in make_model(tasks="rc", rc_context=False).encode(batch)
 
     def test_rc_only_classifies_as_joint(self, make_model, batch):
         joint, rc_only = make_model(rc_mask="cls_focused"), make_model(rc_mask="cls_focused", tasks="rc")
@@ -140,7 +140,7 @@ class TestTasks:
 class TestContext:
     def test_is_the_largest_values_between_the_entities(self, make_model, batch):
         """Of the NER pass's rows; entities that touch have none."""
-        model = make_model(rc_context=True)
+        model = make_model(rc_context=True, rc_distance=False, rc_types=False, rc_rivals=False)
         states = model.encode(batch)
         output, between = states["output"].numpy(), []
         for sentence, (_, end_1, start_2, _) in zip(batch["pair_sentence"], batch["pair_spans"], strict=True):

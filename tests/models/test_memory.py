@@ -61,5 +61,5 @@ def test_the_widest_block_decides_whether_the_sentence_counts(changes, by_length
 
 
 def test_training_keeps_more():
-    sizes = np.full(10, 9)
-    assert PairMemory(BASE, OPTIONS, training=True).bytes(sizes, 64) > 3 * PairMemory(BASE, OPTIONS).bytes(sizes, 64)
+    sizes, options = np.full(10, 9), dataclasses.replace(OPTIONS, num_task_blocks=4)
+    assert PairMemory(BASE, options, training=True).bytes(sizes, 64) > 3 * PairMemory(BASE, options).bytes(sizes, 64)
