@@ -187,8 +187,8 @@ class ModelOptions(Options):
     )
     rc_features: RcFeatures = option(
         RcFeatures.CLS_AND_ENTITIES,
-        "Input of the pair classifier: [CLS] alone (the paper; always so under Eq. (13)), or [CLS] and the mean rows of "
-        "both entities.",
+        "Input of the pair classifier: [CLS] alone (the paper; always so under Eq. (13)), or [CLS] and the mean rows "
+        "of both entities.",
     )
     rc_distance: bool = option(
         True,
