@@ -247,7 +247,7 @@ class TrainingOptions(Options):
     fgm_epsilon: float = option(
         0.0,
         "Adversarial training by the fast gradient method: also learn with the table of word embeddings moved so far "
-        "along its gradient (0: not). Doubles the time of a step.",
+        "along its gradient (0: not). One more forward and backward pass a step.",
         low=0.0,
     )
     rc_loss_weight: float = option(
