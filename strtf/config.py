@@ -235,19 +235,51 @@ class TrainingOptions(Options):
     head_learning_rate: float = option(
         1e-3, "Peak learning rate of all that is not pretrained: CRF, classifiers, whole systems.", low=0.0
     )
+    task_block_learning_rate: float = option(
+        0.0,
+        "Peak learning rate of the encoder's last K blocks, which both tasks run (0: as --learning_rate). Systems "
+        "without such blocks ignore it.",
+        low=0.0,
+    )
     weight_decay: float = option(0.01, "AdamW's decay; biases and LayerNorm are spared.", low=0.0)
     warmup: float = option(
         0.1, "Share of all steps with a rising learning rate; it falls to 0 afterwards.", low=0.0, high=1.0
     )
     clip_norm: float = option(1.0, "Clip gradients to this global norm (0: never).", low=0.0)
+    ema_decay: float = option(
+        0.0,
+        "Decay of an exponential moving average of the weights, which is scored and kept in place of the last ones "
+        "(0: no average). The first steps have a lower one.",
+        low=0.0,
+        high=0.99999,
+    )
+    fgm_epsilon: float = option(
+        0.0,
+        "Adversarial training by the fast gradient method: also learn with the table of word embeddings moved so far "
+        "along its gradient (0: not). One more forward and backward pass a step.",
+        low=0.0,
+    )
     rc_loss_weight: float = option(
         30.0, "Weight of L_rc beside L_ner (paper: 1). L_ner sums over a sentence's tokens, L_rc is a mean.", low=0.0
+    )
+    rdrop_weight: float = option(
+        0.0,
+        "R-Drop on relations: classify each pair twice under different dropout, and add so many times the divergence "
+        "of the two answers to the loss (0: classify once). Tags, and the blocks before the last K, run once.",
+        low=0.0,
     )
     negative_keep: float = option(
         0.3, "Probability that a 'No relation' pair is trained on (paper: 0.15).", low=0.0, high=1.0
     )
     negative_sampling: NegativeSampling = option(
         NegativeSampling.EPOCH, "Draw the kept negatives anew each epoch, or once."
+    )
+    boundary_negatives: float = option(
+        0.0,
+        "Probability that a related pair also comes with a wrong boundary, as 'No relation': one of its spans begins "
+        "or ends a token or two off. Drawn anew each epoch; never discarded.",
+        low=0.0,
+        high=1.0,
     )
     prior_correction: PriorCorrection = option(
         PriorCorrection.LOGIT,

@@ -38,11 +38,15 @@ def main(encoder_dir: str, corpus_dir: str, output: pathlib.Path) -> None:
     from strtf.run_dir import RunDir
     from strtf.training.train import train
 
+    every = {"ema_decay": 0.9, "fgm_epsilon": 0.5, "rdrop_weight": 1.0, "boundary_negatives": 0.5}
+
     def options(**training):
         return Experiment(
             data=DataOptions(data_dir=corpus_dir, max_dev_sentences=4),
             model=ModelOptions(encoder=encoder_dir, num_task_blocks=1, max_tokens=48),
-            training=TrainingOptions(epochs=2, batch_size=4, learning_rate=1e-3, head_learning_rate=3e-3, **training),
+            training=TrainingOptions(
+                epochs=2, batch_size=4, learning_rate=1e-3, head_learning_rate=3e-3, **every, **training
+            ),
         )
 
     run_dir = RunDir(output / "whole")

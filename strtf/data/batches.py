@@ -4,18 +4,32 @@ Everything here is a pure function of its arguments and a seed, so an interrupte
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from strtf.config import NegativeSampling, PriorCorrection, TrainingOptions
+from strtf.data.boundaries import moved_pairs, possible_sizes
 from strtf.data.buckets import BucketedShapes
 from strtf.data.features import Example
-from strtf.data.pairs import pack_pairs, padded, pair_sizes, stack_chunks
+from strtf.data.pairs import Spans, pack_pairs, padded, pair_sizes, stack_chunks
 from strtf.data.shapes import ExactShapes, Unlimited
 
 Batch = dict[str, np.ndarray]
 RoundUp = Callable[[int, str], int]
 Shapes = ExactShapes | BucketedShapes
+
+
+class TrainedPairs(NamedTuple):
+    """Pairs of a sentence: spans [c, 4], types and rivals [c, 2] (see `pack_pairs`), relation classes [c], all int32;
+    weights in the loss [c], float32."""
+
+    spans: Spans
+    types: np.ndarray
+    rivals: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray
+
 
 POOL_BATCHES = 16  # batches' worth of examples that are sorted by length together: little padding, much shuffling
 
@@ -45,14 +59,13 @@ def pad_sentences(token_ids: Sequence[np.ndarray], round_up: RoundUp, size: int 
     return {"token_ids": padded, "lengths": lengths}
 
 
-def training_batch(examples: Sequence[Example], chosen: Sequence[np.ndarray], negative_weight: float,
-                   shapes: Shapes, size: int, stacks: Sequence[tuple[int, int]] = ()) -> Batch:  # fmt: skip
+def training_batch(examples: Sequence[Example], trained: Sequence[TrainedPairs], shapes: Shapes, size: int,
+                   stacks: Sequence[tuple[int, int]] = ()) -> Batch:  # fmt: skip
     """One training batch.
 
     Args:
         examples: B or fewer.
-        chosen: for each example, indices of the pairs to train on.
-        negative_weight: weight of "No relation" pairs in the loss; positives weigh 1.
+        trained: for each example, the pairs to train on.
         shapes: padded sizes, and whether the pairs go in chunks.
         size: B.
         stacks: sizes of the stacks of chunks, of short and of long pairs, in rising order; the first that holds the
@@ -70,14 +83,9 @@ def training_batch(examples: Sequence[Example], chosen: Sequence[np.ndarray], ne
     sentence_weights = np.zeros(len(tags), np.float32)
     sentence_weights[: len(examples)] = 1.0
     batch |= {"tags": tags, "sentence_weights": sentence_weights}
-    spans = np.concatenate([example.pair_spans(c) for example, c in zip(examples, chosen, strict=True)])
-    facts = {
-        "pair_types": np.concatenate([example.pair_types(c) for example, c in zip(examples, chosen, strict=True)]),
-        "pair_rivals": np.concatenate([example.pair_rivals(c) for example, c in zip(examples, chosen, strict=True)]),
-    }
-    sentence = np.repeat(np.arange(len(examples)), [len(c) for c in chosen])
-    labels = np.concatenate([example.labels[c] for example, c in zip(examples, chosen, strict=True)])
-    weights = np.where(labels > 0, 1.0, negative_weight).astype(np.float32)
+    spans, types, rivals, labels, weights = (np.concatenate(arrays) for arrays in zip(*trained, strict=True))
+    sentence = np.repeat(np.arange(len(examples)), [len(pairs.labels) for pairs in trained])
+    facts = {"pair_types": types, "pair_rivals": rivals}
     targets = {"labels": labels, "pair_weights": weights}
     sizes, shape = pair_sizes(spans), tags.shape
     if shapes.fit_at_once(sizes, shape):
@@ -115,24 +123,36 @@ class TrainingBatches:
         plan = plan_batches(self._lengths, self.batch_size, rng)
         for indices in plan[first_step:]:
             members = [self.examples[i] for i in indices]
-            chosen = [self._chosen_pairs(i, epoch) for i in indices]
-            yield [example.id for example in members], self._batch(members, chosen)
+            trained = [self._trained_pairs(int(i), epoch) for i in indices]
+            yield [example.id for example in members], self._batch(members, trained)
 
-    def _batch(self, members: Sequence[Example], chosen: Sequence[np.ndarray]) -> Batch:
+    def _batch(self, members: Sequence[Example], trained: Sequence[TrainedPairs]) -> Batch:
         size, longest = self.batch_size, max(len(example.token_ids) for example in members)
         stacks = self._stacks_ever(self.shapes.length(longest))
-        return training_batch(members, chosen, self._negative_weight, self.shapes, size, stacks)
+        return training_batch(members, trained, self.shapes, size, stacks)
 
     def _stacks_ever(self, length: int) -> list[tuple[int, int]]:
         """Sizes of the stacks of chunks that batches of length T have: one for nearly all, one for whatever comes."""
         if length not in self._stacks:
-            sizes = [pair_sizes(e.pair_spans(slice(None))) for e in self.examples if len(e.token_ids) <= length]
+            shorter = [example for example in self.examples if len(example.token_ids) <= length]
+            sizes = [possible_sizes(example, self.options.boundary_negatives) for example in shorter]
             self._stacks[length] = self.shapes.stacks(sizes, (self.batch_size, length))
         return self._stacks[length]
+
+    def _trained_pairs(self, index: int, epoch: int) -> TrainedPairs:
+        """The chosen pairs, and related ones with a wrong boundary."""
+        example, chosen = self.examples[index], self._chosen_pairs(index, epoch)
+        rng = np.random.default_rng([self.options.seed, epoch, 2, index])
+        wrong, origin = moved_pairs(example, self.options.boundary_negatives, rng)
+        spans, pairs = np.concatenate([example.pair_spans(chosen), wrong]), np.concatenate([chosen, origin])
+        labels = np.concatenate([example.labels[chosen], np.zeros(len(wrong), np.int32)])
+        weights = np.ones(len(labels), np.float32)
+        weights[: len(chosen)][example.labels[chosen] == 0] = self._negative_weight
+        return TrainedPairs(spans, example.pair_types(pairs), example.pair_rivals(pairs), labels, weights)
 
     def _chosen_pairs(self, index: int, epoch: int) -> np.ndarray:
         """All related pairs, and each other pair with probability `negative_keep`."""
         draw = epoch if self.options.negative_sampling is NegativeSampling.EPOCH else 0
         labels = self.examples[index].labels
-        kept = np.random.default_rng([self.options.seed, draw, 1, int(index)]).random(len(labels))
+        kept = np.random.default_rng([self.options.seed, draw, 1, index]).random(len(labels))
         return np.flatnonzero((labels > 0) | (kept < self.options.negative_keep))

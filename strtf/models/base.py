@@ -31,9 +31,11 @@ class ExtractionModel(keras.Model):
     Attributes:
         pretrained: the layer that takes the pretrained encoder's weights and learns at `--learning_rate`; None where
             all weights are fresh.
+        rdrop_weight: of R-Drop in `pair_loss` while training; 0: none.
     """
 
     pretrained: keras.layers.Layer | None = None
+    rdrop_weight = 0.0
 
     def __init__(self, tasks: tuple[Task, ...], **kwargs):
         super().__init__(**kwargs)
@@ -58,14 +60,26 @@ class ExtractionModel(keras.Model):
         raise NotImplementedError
 
     def pair_loss(self, batch, states, training=False, total_weight=None):
-        """L_rc, Eq. (17): weighted mean cross-entropy over pairs.
+        """L_rc, Eq. (17): weighted mean of `class_losses` over pairs.
+
+        With R-Drop (Liang et al. 2021, arXiv 2106.14448) pairs are classified twice under different dropout, from the
+        same states: their loss is the mean of both, plus `rdrop_weight` times the divergence of the two answers.
 
         Args:
             total_weight: divide by this sum of weights, and not by that of the batch's own pairs: so the losses of
                 the chunks of a batch add up to the loss of the batch.
         """
         logits = self.classify_pairs(batch, states, training)
-        return relation_loss(logits, batch, total_weight)
+        losses = self.class_losses(logits, batch["labels"])  # [P]
+        if training and self.rdrop_weight:
+            others = self.classify_pairs(batch, states, training)
+            losses = 0.5 * (losses + self.class_losses(others, batch["labels"]))
+            losses = losses + self.rdrop_weight * divergence(logits, others)
+        return weighted_mean(losses, batch["pair_weights"], total_weight)
+
+    def class_losses(self, logits, labels):
+        """Loss [P] of each pair, from its logits [P, S] and its class [P]: the cross-entropy."""
+        return keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
 
     def pair_variables(self) -> list[keras.Variable]:
         """The trainable variables that `classify_pairs` reads, but for those behind the states."""
@@ -116,7 +130,7 @@ def weighted_mean(values, weights, total_weight=None):
     return ops.sum(values * weights) / ops.maximum(total, 1e-6)
 
 
-def relation_loss(logits, batch, total_weight=None):
-    """L_rc, Eq. (17), from logits [P, S] and a batch's `labels` and `pair_weights`; see `weighted_mean`."""
-    losses = keras.losses.sparse_categorical_crossentropy(batch["labels"], logits, from_logits=True)
-    return weighted_mean(losses, batch["pair_weights"], total_weight)
+def divergence(logits, others):
+    """Mean of KL(p || q) and KL(q || p) of two Softmaxes: twice [P, S] -> [P]."""
+    log_p, log_q = ops.log_softmax(logits), ops.log_softmax(others)
+    return 0.5 * ops.sum((ops.exp(log_p) - ops.exp(log_q)) * (log_p - log_q), axis=-1)

@@ -52,7 +52,7 @@ def build_model(experiment: Experiment, config: EncoderConfig, schema: Schema) -
             f"--max_tokens must be at most {config.max_positions}, the positions of the encoder. "
             f"Received: {options.max_tokens}."
         )
-    return SYSTEMS[options.system](
+    model = SYSTEMS[options.system](
         config,
         options,
         TagScheme(schema.entity_types),
@@ -60,6 +60,8 @@ def build_model(experiment: Experiment, config: EncoderConfig, schema: Schema) -
         dtype=experiment.training.precision.value,
         name=options.system.value,
     )
+    model.rdrop_weight = experiment.training.rdrop_weight
+    return model
 
 
 def named_values(variables) -> dict[str, np.ndarray]:

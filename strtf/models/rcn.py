@@ -16,7 +16,7 @@ from strtf.config import ModelOptions
 from strtf.layers.bi_lstm_encoder import BiLstmEncoder
 from strtf.layers.capsules import ITERATIONS, ClassCapsules, margin_losses, squash
 from strtf.layers.str_encoder import EncoderConfig
-from strtf.models.base import TASKS_OF, ExtractionModel, Task, weighted_mean
+from strtf.models.base import TASKS_OF, ExtractionModel, Task
 from strtf.models.flops import bi_lstm_flops, bi_lstm_product, dense_flops
 from strtf.models.memory import EvenMemory
 from strtf.text.bieos import TagScheme
@@ -65,10 +65,9 @@ class Rcn(ExtractionModel):
         primary = squash(ops.reshape(primary, (-1, PIECES * CAPSULES, PRIMARY_SIZE)))  # [P, 40, 8]
         return self.class_capsules(primary)  # [P, S]
 
-    def pair_loss(self, batch, states, training=False, total_weight=None):
-        """The margin loss in place of Eq. (17)."""
-        lengths = ops.sigmoid(self.classify_pairs(batch, states, training))  # [P, S]
-        return weighted_mean(margin_losses(lengths, batch["labels"]), batch["pair_weights"], total_weight)
+    def class_losses(self, logits, labels):
+        """The margin losses of the capsules' lengths."""
+        return margin_losses(ops.sigmoid(logits), labels)
 
     def pair_variables(self):
         return self.primary_dense.trainable_variables + self.class_capsules.trainable_variables

@@ -13,6 +13,7 @@ import keras
 
 from strtf.config import TrainingOptions
 from strtf.models.base import Task
+from strtf.training.adversarial import adversarial_shift
 from strtf.training.step import TrainingStep
 
 
@@ -50,6 +51,11 @@ class JaxStep(TrainingStep):
             learning_rate = self._learning_rate()
         find = self._chunked if "chunks" in batch and Task.RC in self.model.tasks else self._at_once
         losses, gradients, rest = find(weights, rest, batch, scales)
+        if self.fgm_epsilon:
+            moved = list(weights)
+            moved[self.word_index] += adversarial_shift(gradients[self.word_index], self.fgm_epsilon)
+            _, others, rest = find(moved, rest, batch, scales)
+            gradients = [jnp.add(*pair) for pair in zip(gradients, others, strict=True)]
         with keras.StatelessScope(list(zip(self.optimizer.variables, optimizer_values, strict=True))):
             gradients, norm = self._clip(gradients)
         weights, optimizer_values = self.optimizer.stateless_apply(optimizer_values, gradients, weights)

@@ -1,5 +1,6 @@
 """The training loop: epochs of steps, development scores, the best weights, checkpoints."""
 
+import contextlib
 import json
 import math
 import time
@@ -16,6 +17,7 @@ from strtf.models.build import named_values
 from strtf.progress import progress
 from strtf.run_dir import RunDir, replacing, write_tensors
 from strtf.schema import Sentence
+from strtf.training.averaging import averaged_weights
 from strtf.training.state import TrainingState
 from strtf.training.summaries import Summaries
 
@@ -60,7 +62,10 @@ class Trainer:
         """Runs all epochs that are left."""
         with Summaries(self.run_dir.tensorboard) as summaries:
             while not self.finished:
-                record = self._epoch(summaries) | self._development_scores(summaries)
+                record = self._epoch(summaries)
+                with self._averaged():
+                    record |= self._development_scores(summaries)
+                    self._keep_if_best(record)
                 self._finish_epoch(record)
         return self.state
 
@@ -102,6 +107,10 @@ class Trainer:
                 "Lower --learning_rate and --head_learning_rate, or train with --precision=float32."
             )
 
+    def _averaged(self) -> contextlib.AbstractContextManager:
+        """Inside, the model has the weights that are scored and kept."""
+        return averaged_weights(self.model, self.optimizer) if self.options.ema_decay else contextlib.nullcontext()
+
     def _development_scores(self, summaries: Summaries) -> dict:
         if not self.dev:
             return {}
@@ -112,16 +121,19 @@ class Trainer:
         summaries.write(self.state.epoch + 1, f1, "dev_f1")
         return {"dev_f1": f1}
 
+    def _keep_if_best(self, record: dict) -> None:
+        state = self.state
+        score = record.get("dev_f1", {}).get(self.options.select_by.value, 0.0)
+        # while nothing is found at all, the latest weights are the best known
+        if score > state.best_f1 or state.best_f1 <= 0.0 or not self.dev:
+            state.best_f1, state.best_epoch = score, record["epoch"]
+            decision = {"no_relation_shift": self.extractor.no_relation_shift}
+            write_tensors(self.run_dir.weights, named_values(self.model.trainable_variables), decision)
+
     def _finish_epoch(self, record: dict) -> None:
         state = self.state
         state.epoch += 1
         state.step_in_epoch, state.loss_sums = 0, {}
-        score = record.get("dev_f1", {}).get(self.options.select_by.value, 0.0)
-        # while nothing is found at all, the latest weights are the best known
-        if score > state.best_f1 or state.best_f1 <= 0.0 or not self.dev:
-            state.best_f1, state.best_epoch = score, state.epoch
-            decision = {"no_relation_shift": self.extractor.no_relation_shift}
-            write_tensors(self.run_dir.weights, named_values(self.model.trainable_variables), decision)
         state.history.append(record | {"best": state.best_epoch == state.epoch})
         with replacing(self.run_dir.history) as partial:
             partial.write_text("".join(json.dumps(row) + "\n" for row in state.history), encoding="utf-8")

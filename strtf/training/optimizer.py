@@ -1,4 +1,6 @@
-"""AdamW with warm-up and linear decay, one learning rate for the pretrained encoder and one for all else."""
+"""AdamW with warm-up and linear decay; learning rates for the pretrained encoder, its task blocks, and all else."""
+
+from collections.abc import Iterator
 
 import keras
 from keras import ops
@@ -29,17 +31,15 @@ class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
 def make_optimizer(options: TrainingOptions, total_steps: int, model: keras.Model) -> keras.optimizers.Optimizer:
     """A built optimizer for the model's trainable variables.
 
-    Pretrained variables follow `learning_rate`, all others `head_learning_rate`. With mixed_float16 the loss is scaled.
+    Pretrained variables follow `learning_rate`, those of the last K blocks `task_block_learning_rate` where it is
+    given, all others `head_learning_rate`. With mixed_float16 the loss is scaled.
     """
     warmup = int(options.warmup * total_steps)
-    encoder = _adamw(options, WarmupLinearDecay(options.learning_rate, warmup, total_steps))
-    heads = _adamw(options, WarmupLinearDecay(options.head_learning_rate, warmup, total_steps))
-    groups = keras.optimizers.OptimizerMap(heads)
-    pretrained = model.pretrained.trainable_variables if model.pretrained is not None else []
-    in_encoder = {id(variable) for variable in pretrained}
-    for variable in model.trainable_variables:
-        if id(variable) in in_encoder:
-            groups[variable.path] = encoder
+    groups = keras.optimizers.OptimizerMap(_adamw(options, options.head_learning_rate, warmup, total_steps))
+    for rate, variables in _pretrained_groups(options, model):
+        optimizer = _adamw(options, rate, warmup, total_steps)
+        for variable in variables:
+            groups[variable.path] = optimizer
     optimizer = keras.optimizers.MultiOptimizer(groups)
     if options.precision is Precision.MIXED_FLOAT16:
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
@@ -47,11 +47,33 @@ def make_optimizer(options: TrainingOptions, total_steps: int, model: keras.Mode
     return optimizer
 
 
+def _pretrained_groups(options: TrainingOptions, model) -> Iterator[tuple[float, list[keras.Variable]]]:
+    """Peak learning rates, the encoder's first, and the pretrained variables that follow them."""
+    if model.pretrained is None:
+        return
+    blocks = model.pretrained.task_blocks if options.task_block_learning_rate else []
+    of_blocks = [variable for block in blocks for variable in block.trainable_variables]
+    apart = {id(variable) for variable in of_blocks}
+    yield options.learning_rate, [v for v in model.pretrained.trainable_variables if id(v) not in apart]
+    yield options.task_block_learning_rate, of_blocks
+
+
 class FusedAdamW(keras.optimizers.AdamW):
     """Keras' AdamW whose update is one kernel per variable on TensorFlow instead of some twenty operations.
 
-    The arithmetic is Keras' own (`epsilon` outside the bias correction); elsewhere Keras' code runs.
+    The arithmetic is Keras' own (`epsilon` outside the bias correction); elsewhere Keras' code runs. With `use_ema`,
+    `ema_momentum` is the limit of a decay that rises as min(`ema_momentum`, (1 + n) / (10 + n)) over the steps n, as in
+    TensorFlow's `ExponentialMovingAverage`: otherwise the average of a short run would be mostly initial weights.
     """
+
+    @property
+    def ema_momentum(self):
+        steps = ops.cast(self.iterations, "float32")
+        return ops.minimum(self._ema_limit, (1.0 + steps) / (10.0 + steps))
+
+    @ema_momentum.setter
+    def ema_momentum(self, limit: float):
+        self._ema_limit = limit
 
     def update_step(self, gradient, variable, learning_rate):
         if keras.backend.backend() != "tensorflow":
@@ -76,7 +98,13 @@ class FusedAdamW(keras.optimizers.AdamW):
         )
 
 
-def _adamw(options: TrainingOptions, schedule):
-    optimizer = FusedAdamW(learning_rate=schedule, weight_decay=options.weight_decay, epsilon=1e-6)
+def _adamw(options: TrainingOptions, peak: float, warmup: int, total_steps: int) -> FusedAdamW:
+    optimizer = FusedAdamW(
+        learning_rate=WarmupLinearDecay(peak, warmup, total_steps),
+        weight_decay=options.weight_decay,
+        epsilon=1e-6,
+        use_ema=options.ema_decay > 0.0,
+        ema_momentum=options.ema_decay,
+    )
     optimizer.exclude_from_weight_decay(var_names=NO_DECAY)
     return optimizer

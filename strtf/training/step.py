@@ -13,13 +13,15 @@ class TrainingStep:
     Args:
         model: an `ExtractionModel`.
         optimizer: built for the model's trainable variables.
-        options: clipping norm, weight of L_rc and compilation.
+        options: clipping norm, weight of L_rc, adversarial training and compilation.
     """
 
     def __init__(self, model, optimizer, options: TrainingOptions):
         self.model = model
         self.optimizer = optimizer
         self.clip_norm = options.clip_norm
+        self.fgm_epsilon = options.fgm_epsilon
+        self.word_index = word_index(model) if self.fgm_epsilon else None
         self.weights = {Task.NER: 1.0, Task.RC: options.rc_loss_weight}
 
     def __call__(self, batch: dict) -> dict[str, float]:
@@ -59,6 +61,12 @@ class TrainingStep:
         """The encoder's, of the step to come."""
         optimizer = self.optimizer.inner_optimizer if self._scales_loss() else self.optimizer
         return optimizer.optimizers[0].learning_rate
+
+
+def word_index(model) -> int:
+    """Place of the table of word embeddings among the trainable variables; every system has one, named `word`."""
+    (index,) = (i for i, variable in enumerate(model.trainable_variables) if variable.name == "word")
+    return index
 
 
 def make_step(model, optimizer, options: TrainingOptions) -> TrainingStep:

@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from strtf.config import TrainingOptions
 from strtf.models.base import Task
+from strtf.training.adversarial import adversarial_shift
 from strtf.training.step import TrainingStep
 from strtf.training.tensorflow_chunks import chunked_losses_and_gradients
 
@@ -43,11 +44,22 @@ class TensorFlowStep(TrainingStep):
         # Dense: Adam squares each slice of an IndexedSlices before summing repeated rows, which is another algorithm
         return losses, [tf.convert_to_tensor(gradient) for gradient in gradients]
 
+    def _adversarial(self, batch, gradients):
+        """The gradients, and those where the table of words is moved; the table is left as it was, to the bit."""
+        words = self.model.trainable_variables[self.word_index].value
+        own = tf.identity(words)
+        words.assign_add(adversarial_shift(gradients[self.word_index], self.fgm_epsilon))
+        _, others = self._losses_and_gradients(batch)
+        words.assign(own)
+        return [tf.add(*pair) for pair in zip(gradients, others, strict=True)]
+
     def _global_norm(self, gradients):
         return tf.linalg.global_norm(gradients)
 
     def _step(self, batch):
         losses, gradients = self._losses_and_gradients(batch)
+        if self.fgm_epsilon:
+            gradients = self._adversarial(batch, gradients)
         gradients, norm = self._clip(gradients)
         metrics = self._metrics(losses, norm, self._learning_rate())
         self.optimizer.apply(gradients, self.model.trainable_variables)

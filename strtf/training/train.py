@@ -1,6 +1,7 @@
 """One training run from options to weights: what `python -m strtf.train` does."""
 
 import collections
+import dataclasses
 import logging
 import os
 import shutil
@@ -10,10 +11,10 @@ import keras
 
 from strtf.config import Experiment, Tasks
 from strtf.data.batches import Shapes, TrainingBatches
+from strtf.data.boundaries import possible_sizes
 from strtf.data.buckets import BucketedShapes
 from strtf.data.features import Example
 from strtf.data.load import load_split, load_training_splits
-from strtf.data.pairs import pair_sizes
 from strtf.data.shapes import ExactShapes
 from strtf.errors import StrtfError
 from strtf.evaluation.rules import TypePairRule
@@ -80,11 +81,14 @@ def make_deterministic(seed: int) -> None:
 
 def batch_shapes(experiment: Experiment, model: ExtractionModel, examples: Sequence[Example]) -> Shapes:
     """Few shapes where each is compiled for; exact ones elsewhere."""
-    memory = model.pair_memory(experiment.model, training=True)
-    if not experiment.training.jit_compile and not compiles_each_shape():
+    training, options = experiment.training, experiment.model
+    if training.rdrop_weight:  # twice the activations a pair
+        options = dataclasses.replace(options, rc_memory_mb=max(options.rc_memory_mb // 2, 16))
+    memory = model.pair_memory(options, training=True)
+    if not training.jit_compile and not compiles_each_shape():
         return ExactShapes(memory)
     longest = max(len(example.token_ids) for example in examples)
-    longest_pair = max(pair_sizes(example.pair_spans(slice(None))).max(initial=1) for example in examples)
+    longest_pair = max(possible_sizes(example, training.boundary_negatives).max(initial=1) for example in examples)
     return BucketedShapes(longest, memory, int(longest_pair))
 
 

@@ -5,15 +5,16 @@ from hypothesis import strategies as st
 
 from strtf.config import NegativeSampling, PriorCorrection, TrainingOptions
 from strtf.data.batches import (
+    TrainedPairs,
     TrainingBatches,
     exact_size,
     pad_sentences,
     plan_batches,
     training_batch,
 )
+from strtf.data.boundaries import possible_sizes
 from strtf.data.buckets import BucketedShapes
 from strtf.data.features import Example
-from strtf.data.pairs import pair_sizes
 from strtf.data.shapes import ExactShapes, Unlimited
 from strtf.schema import candidate_pairs
 
@@ -119,6 +120,26 @@ class TestTrainingBatches:
         made = batches(negative_keep=0.25, prior_correction=PriorCorrection.WEIGHT)
         assert {w for _, b in made for w in b["pair_weights"][b["labels"] > 0].tolist()} == {1.0}
 
+    def test_pairs_with_a_wrong_boundary_are_added_to_the_others(self):
+        """They are no annotated pairs, never related, and weigh 1 where other negatives weigh more."""
+        options = {"negative_keep": 0.25, "prior_correction": PriorCorrection.WEIGHT}
+        plain, more = batches(**options), batches(boundary_negatives=0.5, **options)
+        added = trained_pairs(more) - trained_pairs(plain)
+        assert trained_pairs(plain) < trained_pairs(more) and len(added) > 20
+        known = {(e.id, tuple(spans)) for e in EXAMPLES for spans in e.pair_spans(slice(None)).tolist()}
+        assert not added & known
+        for ids, batch in more:
+            for sentence, spans, label, weight in zip(
+                batch["pair_sentence"], batch["pair_spans"], batch["labels"], batch["pair_weights"], strict=True
+            ):
+                if (ids[sentence], tuple(spans.tolist())) in added:
+                    assert (label, weight) == (0, 1.0)
+
+    def test_wrong_boundaries_are_drawn_anew_each_epoch(self):
+        options = {"boundary_negatives": 0.5, "negative_sampling": NegativeSampling.ONCE}
+        drawn = [trained_pairs(batches(epoch=epoch, **options)) for epoch in (0, 1, 1)]
+        assert drawn[0] != drawn[1] == drawn[2]
+
     def test_last_batch_has_full_size(self):
         assert {len(b["lengths"]) for _, b in batches()} == {4}
 
@@ -131,14 +152,28 @@ class TestTrainingBatch:
     CHOSEN = (np.array([0, 1]), np.array([], np.int64), np.array([3]))
 
     def batch(self, shapes=None):
-        return training_batch(EXAMPLES[:3], self.CHOSEN, 2.0, shapes or ExactShapes(Unlimited()), 4)
+        trained = [
+            TrainedPairs(
+                e.pair_spans(c), e.pair_types(c), e.pair_rivals(c), e.labels[c], np.float32([0.5, 2.0])[: len(c)]
+            )
+            for e, c in zip(EXAMPLES, self.CHOSEN, strict=False)
+        ]
+        return training_batch(EXAMPLES[:3], trained, shapes or ExactShapes(Unlimited()), 4)
 
     def test_pairs_belong_to_their_sentences(self):
         assert self.batch()["pair_sentence"].tolist() == [0, 0, 2]
 
+    def test_facts_are_those_of_the_chosen_pairs(self):
+        batch = self.batch()
+        assert batch["pair_types"].tolist() == [[0, 1], [0, 2], [0, 1]]
+        assert batch["pair_rivals"].tolist() == [[0, 0], [0, 0], [1, 1]]
+
     def test_labels_are_those_of_the_chosen_pairs(self):
         expected = [EXAMPLES[0].labels[0], EXAMPLES[0].labels[1], EXAMPLES[2].labels[3]]
         assert self.batch()["labels"].tolist() == expected
+
+    def test_weights_are_those_of_the_chosen_pairs(self):
+        assert self.batch()["pair_weights"].tolist() == [0.5, 2.0, 0.5]
 
     def test_tags_are_padded_with_outside(self):
         tags = self.batch()["tags"]
@@ -167,19 +202,20 @@ def mixed():
 class TestFewShapes:
     """Short and long sentences, few and many entities, short and long pairs."""
 
-    def shapes(self, examples):
-        sizes = [pair_sizes(e.pair_spans(slice(None))) for e in examples]
+    def shapes(self, examples, boundary_negatives=0.0):
+        sizes = [possible_sizes(e, boundary_negatives) for e in examples]
         longest_pair = int(max(s.max(initial=1) for s in sizes))
         longest = max(len(e.token_ids) for e in examples)
         return BucketedShapes(longest, Unlimited(), longest_pair)
 
-    def batches(self, examples, epochs=3):
-        options = TrainingOptions(batch_size=8, negative_keep=0.3)
-        made = TrainingBatches(examples, options, self.shapes(examples))
+    def batches(self, examples, epochs=3, boundary_negatives=0.0):
+        options = TrainingOptions(batch_size=8, negative_keep=0.3, boundary_negatives=boundary_negatives)
+        made = TrainingBatches(examples, options, self.shapes(examples, boundary_negatives))
         return [batch for epoch in range(epochs) for _, batch in made.epoch(epoch)]
 
-    def test_a_mixed_corpus_has_at_most_twelve(self, mixed):
-        made = self.batches(mixed)
+    @pytest.mark.parametrize("boundary_negatives", [0.0, 1.0])
+    def test_a_mixed_corpus_has_at_most_twelve(self, mixed, boundary_negatives):
+        made = self.batches(mixed, boundary_negatives=boundary_negatives)
         assert len(made) == 3 * 25
         assert 4 <= len({signature(batch) for batch in made}) <= 12
 

@@ -2,9 +2,10 @@
 
     KERAS_BACKEND=… python -m tests.training.take_steps ENCODER_DIR CORPUS_DIR RESULT.npz
 
-Writes, for each case of CASES, `CASE/metric` [steps] and `CASE/weight/path`.
+Writes, for each case of CASES, `CASE/metric` [steps], `CASE/weight/path` and `CASE/average/path`.
 """
 
+import itertools
 import sys
 
 import keras
@@ -19,6 +20,7 @@ from strtf.extraction.load import make_featurizer
 from strtf.models.build import build_model
 from strtf.pretrained.load import assign_weights, open_pretrained
 from strtf.schema import Schema
+from strtf.training.averaging import averaged_weights
 from strtf.training.optimizer import make_optimizer
 from strtf.training.step import make_step
 
@@ -30,6 +32,8 @@ CASES = {
     "ner": ({"tasks": "ner"}, {"clip_norm": 0.0}, False),
     "rc chunks": ({"tasks": "rc"}, {}, True),
     "float16": ({}, {"precision": "mixed_float16"}, False),
+    "options": ({}, {"fgm_epsilon": 0.5, "ema_decay": 0.9, "task_block_learning_rate": 3e-3}, False),
+    "options chunks": ({}, {"fgm_epsilon": 0.5, "rdrop_weight": 2.0, "boundary_negatives": 0.5}, True),
 }
 
 
@@ -53,12 +57,27 @@ def take_steps(encoder_dir: str, corpus_dir: str, model, training, chunks: bool)
     examples, _ = make_featurizer(experiment, schema, pretrained.vocabulary).corpus(sentences)
     shapes = BucketedShapes(max(len(e.token_ids) for e in examples), Unlimited()) if chunks else None
     batches = TrainingBatches(examples, experiment.training, shapes)
-    step = make_step(made, make_optimizer(experiment.training, STEPS, made), experiment.training)
+    if experiment.training.rdrop_weight:
+        repeatable(made)
+    optimizer = make_optimizer(experiment.training, STEPS, made)
+    step = make_step(made, optimizer, experiment.training)
     # without chunks each batch has a shape of its own, and JAX would compile for it
     stream = [batch for epoch in range(STEPS) for _, batch in batches.epoch(epoch if chunks else 0)]
     metrics = [step(batch) for batch in (stream if chunks else stream[:1] * STEPS)[:STEPS]]
     found = {name: np.array([row[name] for row in metrics]) for name in metrics[0]}
-    return found | {f"weight/{v.path}": keras.ops.convert_to_numpy(v) for v in made.trainable_variables}
+    found |= {f"weight/{path}": value for path, value in weights_of(made).items()}
+    with averaged_weights(made, optimizer):
+        return found | {f"average/{path}": value for path, value in weights_of(made).items()}
+
+
+def weights_of(model) -> dict[str, np.ndarray]:
+    return {variable.path: np.array(keras.ops.convert_to_numpy(variable)) for variable in model.trainable_variables}
+
+
+def repeatable(model) -> None:
+    """Every second answer is another, as under R-Drop, but without dropout, whose masks differ between backends."""
+    classify, factors = model.classify_pairs, itertools.cycle((1.0, 0.3))
+    model.classify_pairs = lambda *arguments: classify(*arguments) * next(factors)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def of_case(steps, backend, case):
 def test_metrics_of_each_step(steps, case):
     found, expected = of_case(steps, "jax", case), of_case(steps, "tensorflow", case)
     assert found.keys() == expected.keys() >= {"loss", "gradient_norm", "learning_rate"}
-    for name in (name for name in expected if not name.startswith("weight/")):
+    for name in (name for name in expected if not name.startswith(("weight/", "average/"))):
         assert len(expected[name]) == STEPS
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-4, err_msg=name)
     assert expected["loss"][-1] < 0.95 * expected["loss"][0]
@@ -43,7 +43,7 @@ def test_metrics_of_each_step(steps, case):
 @pytest.mark.parametrize("case", EXACT)
 def test_weights_after_the_last_step(steps, case):
     found, expected = of_case(steps, "jax", case), of_case(steps, "tensorflow", case)
-    for name in (name for name in expected if name.startswith("weight/")):
+    for name in (name for name in expected if name.startswith(("weight/", "average/"))):
         np.testing.assert_allclose(found[name], expected[name], atol=2e-5, err_msg=name)
 
 
@@ -53,3 +53,10 @@ def test_float16_skips_overflows_and_then_learns(steps):
     assert not np.isfinite(found["gradient_norm"][0]) and np.isfinite(found["gradient_norm"][-1])
     assert found["loss"][-1] < 0.95 * found["loss"][0]
     assert all(np.isfinite(value).all() for name, value in found.items() if name.startswith("weight/"))
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_averages_are_not_the_last_weights(steps, backend):
+    found = of_case(steps, backend, "options")
+    weights = {name: value for name, value in found.items() if name.startswith("weight/")}
+    assert not any(np.array_equal(value, found[f"average/{name[7:]}"]) for name, value in weights.items())

@@ -33,7 +33,9 @@ def trainer(tmp_path, monkeypatch):
     def make(scores=(), dev=True, losses=None, tasks=Tasks.JOINT, **options):
         weight = keras.Variable(0.0, name="weight")
         model = types.SimpleNamespace(variables=[weight], trainable_variables=[weight], tasks=TASKS_OF[tasks])
-        optimizer = types.SimpleNamespace(variables=[])
+        # its average of any weight is the weight less 1
+        averages = lambda variables: [variable.assign_sub(1.0) for variable in variables]  # noqa: E731
+        optimizer = types.SimpleNamespace(variables=[], finalize_variable_values=averages)
         remaining = iter(scores)
         monkeypatch.setattr(loop, "evaluate", lambda extractor, sentences, found: next(remaining))
         monkeypatch.setattr(loop, "tune_threshold", lambda extractor, sentences: raised(extractor))
@@ -93,6 +95,17 @@ def test_threshold_that_is_not_tuned(trainer, options):
     run = trainer([f1(0.2)], epochs=1, **options)
     run.fit()
     assert saved_threshold(run.run_dir) == 0.0
+
+
+def test_averaged_weights_are_scored_and_kept_and_training_goes_on_from_its_own(trainer, monkeypatch):
+    run, scored = trainer(epochs=2, ema_decay=0.9), []
+    monkeypatch.setattr(
+        loop, "evaluate", lambda extractor, *_, **__: scored.append(float(run.model.variables[0])) or f1(0.5)
+    )
+    run.fit()
+    assert scored == [STEPS - 1, 2 * STEPS - 1]
+    assert saved_weight(run.run_dir) == STEPS - 1
+    assert float(read_tensors(run.run_dir.checkpoint)[0]["model/weight"]) == 2 * STEPS
 
 
 def test_of_equal_epochs_the_first_is_kept(trainer):

@@ -94,3 +94,27 @@ def test_warmup_is_a_share_of_all_steps(tiny_model):
     options = TrainingOptions(learning_rate=1.0, head_learning_rate=2.0, warmup=0.2)
     encoder, heads = make_optimizer(options, 20, model).optimizers
     assert (float(encoder.learning_rate), float(heads.learning_rate)) == (0.25, 0.5)
+
+
+def test_task_blocks_have_a_rate_of_their_own(tiny_model):
+    """Of two blocks, K = 1."""
+    options = TrainingOptions(
+        learning_rate=1e-2, task_block_learning_rate=2e-2, head_learning_rate=5e-2, weight_decay=0.1, warmup=0.0
+    )
+    for path, (before, after) in step_on_zero_gradients(tiny_model(), options).items():
+        if path.endswith(("bias", "gamma", "beta")):
+            continue
+        rate = 5e-2 if not path.startswith("encoder/") else 2e-2 if "block_02" in path else 1e-2
+        np.testing.assert_allclose(after, before * (1 - rate * 0.1), rtol=1e-5, err_msg=path)
+
+
+def test_the_encoders_rate_is_the_first(tiny_model):
+    """It is the one that is logged."""
+    options = TrainingOptions(learning_rate=1.0, task_block_learning_rate=2.0, head_learning_rate=3.0, warmup=0.0)
+    assert [float(o.learning_rate) for o in make_optimizer(options, 20, tiny_model()).optimizers] == [1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize(("system", "tasks", "groups"), [("spert", "joint", 2), ("rdcnn", "ner", 1)])
+def test_systems_without_task_blocks_ignore_their_rate(make_model, system, tasks, groups):
+    options = TrainingOptions(task_block_learning_rate=2.0)
+    assert len(make_optimizer(options, 20, make_model(system=system, tasks=tasks, units=8)).optimizers) == groups

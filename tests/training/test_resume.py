@@ -20,11 +20,27 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 STEPS = 12  # of an epoch: 24 sentences, 2 at a time
 
 
+EVERY_OPTION = {
+    "task_block_learning_rate": 2e-3,
+    "ema_decay": 0.9,
+    "fgm_epsilon": 0.5,
+    "rdrop_weight": 1.0,
+    "boundary_negatives": 0.5,
+}
+
+
 @pytest.fixture(scope="module")
 def uninterrupted(tiny_experiment, tmp_path_factory):
     """Two epochs in one go."""
     run_dir = RunDir(tmp_path_factory.mktemp("runs") / "uninterrupted")
     train(tiny_experiment(), run_dir)
+    return run_dir
+
+
+@pytest.fixture(scope="module")
+def uninterrupted_with_every_option(tiny_experiment, tmp_path_factory):
+    run_dir = RunDir(tmp_path_factory.mktemp("runs") / "options")
+    train(tiny_experiment(**EVERY_OPTION), run_dir)
     return run_dir
 
 
@@ -41,8 +57,11 @@ def assert_same_run(run_dir, expected):
     assert history(run_dir) == history(expected)
 
 
-def test_resuming_in_the_middle_of_an_epoch(tiny_experiment, uninterrupted, tmp_path, monkeypatch):
-    experiment, run_dir = tiny_experiment(checkpoint_steps=2), RunDir(tmp_path / "run")
+@pytest.mark.parametrize(
+    ("options", "whole"), [({}, "uninterrupted"), (EVERY_OPTION, "uninterrupted_with_every_option")]
+)
+def test_resuming_in_the_middle_of_an_epoch(tiny_experiment, request, tmp_path, monkeypatch, options, whole):
+    experiment, run_dir = tiny_experiment(checkpoint_steps=2, **options), RunDir(tmp_path / "run")
     taken = 0
 
     def interrupted(self, batch, step=TensorFlowStep.__call__):
@@ -58,7 +77,7 @@ def test_resuming_in_the_middle_of_an_epoch(tiny_experiment, uninterrupted, tmp_
     state = read_tensors(run_dir.checkpoint)[1]
     assert (state["epoch"], state["step_in_epoch"]) == (1, 4)
     train(experiment, run_dir, resume=True)
-    assert_same_run(run_dir, uninterrupted)
+    assert_same_run(run_dir, request.getfixturevalue(whole))
 
 
 def test_resuming_before_the_first_checkpoint(tiny_experiment, uninterrupted, tmp_path, monkeypatch):

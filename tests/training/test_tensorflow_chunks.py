@@ -1,5 +1,7 @@
 """Chunks of pairs give the losses and gradients of all pairs at once."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -86,6 +88,41 @@ def test_losses_and_gradients_are_those_of_all_pairs_at_once(make, pairs_of_all_
     for variable, ours, theirs in zip(model.trainable_variables, found, gradients, strict=True):
         scale = np.abs(theirs).max()
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-10 * scale, err_msg=variable.path)
+
+
+def two_answers(model):
+    """Every second call of `classify_pairs` answers otherwise, as under another dropout that can be repeated."""
+    classify, factors = model.classify_pairs, itertools.cycle((1.0, 0.3))
+    model.classify_pairs = lambda *arguments: classify(*arguments) * next(factors)
+    return model
+
+
+@pytest.mark.parametrize("system", ["focused_attention", "rcn"])
+def test_r_drop_over_chunks(make, pairs_of_all_sizes, system):
+    """As over all pairs at once, and more than without it."""
+    model = make(system=system, tasks="rc", units=8)
+    ordinary, _ = plain(model, batch_of(pairs_of_all_sizes))
+    model.rdrop_weight = 2.0
+    losses, gradients = plain(two_answers(model), batch_of(pairs_of_all_sizes))
+    found_losses, found = chunked(model, batch_of(pairs_of_all_sizes, ExactShapes(SevenPairs())))
+    np.testing.assert_allclose(found_losses[Task.RC], losses[Task.RC], rtol=1e-9)
+    assert losses[Task.RC] > ordinary[Task.RC]
+    for variable, ours, theirs in zip(model.trainable_variables, found, gradients, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9 * np.abs(theirs).max(), err_msg=variable.path)
+
+
+def test_r_drop_draws_two_masks(make, pairs_of_all_sizes):
+    """Of one model, the loss is no longer the mean of cross-entropies: the two answers differ."""
+    model, batch = make(num_task_blocks=2, dropout=0.3), batch_of(pairs_of_all_sizes)
+    states, losses = model.encode(batch), []
+    seeds = [variable for variable in model.variables if "seed" in variable.path]
+    drawn = [keras.ops.convert_to_numpy(seed) for seed in seeds]
+    for weight in (1e-9, 1.0):
+        for seed, value in zip(seeds, drawn, strict=True):
+            seed.assign(value)
+        model.rdrop_weight = weight
+        losses.append(float(model.pair_loss(batch, states, True)))
+    assert losses[1] > losses[0] + 0.01
 
 
 def test_traced_equals_eager(make, pairs_of_all_sizes):

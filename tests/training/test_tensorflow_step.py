@@ -205,3 +205,48 @@ def test_learning_rate_is_the_encoders_before_the_step(tiny_model, random_pair_b
         random_pair_batch(0),
     )
     assert [step(batch)["learning_rate"] for _ in range(4)] == pytest.approx([1e-3, 1e-3, 2e-3 / 3, 1e-3 / 3])
+
+
+def descended(model, batch, **options):
+    """Weights after a step w ← w − gradient."""
+    TensorFlowStep(model, PlainDescent(), TrainingOptions(clip_norm=0.0, rc_loss_weight=1.0, **options))(batch)
+    return values(model)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_adversarial_gradients_are_those_of_the_moved_table(tiny_model, repeated_ids, monkeypatch):
+    """Both gradients by hand, the second with the table moved by epsilon along the first."""
+    monkeypatch.setattr(TensorFlowStep, "_learning_rate", lambda self: tf.constant(1.0))
+    model, path, epsilon = tiny_model(), "encoder/embedding/word", 0.7
+    before, first = values(model), dense_gradients(model, repeated_ids)
+    shift = epsilon * first[path] / np.sqrt(np.sum(np.square(first[path], dtype=np.float64)))
+    model.encoder.embedding.word.assign_add(shift)
+    second = dense_gradients(model, repeated_ids)
+    assert max(np.abs(second[p] - first[p]).max() for p in first) > 1e-2
+    model.encoder.embedding.word.assign(before[path])
+    for p, found in descended(model, repeated_ids, fgm_epsilon=epsilon).items():
+        np.testing.assert_allclose(found, before[p] - first[p] - second[p], atol=2e-5, err_msg=p)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_adversarial_gradients_of_chunks(tiny_model, pairs_of_all_sizes, monkeypatch):
+    monkeypatch.setattr(TensorFlowStep, "_learning_rate", lambda self: tf.constant(1.0))
+    options = TrainingOptions(batch_size=2, negative_keep=1.0)
+    runs = []
+    for shapes in (None, BucketedShapes(64, Unlimited(), longest_pair=40)):
+        (_, batch), *_ = TrainingBatches(pairs_of_all_sizes, options, shapes).epoch(0)
+        assert ("chunks" in batch) == (shapes is not None)
+        runs.append(descended(tiny_model(), batch, fgm_epsilon=0.7))
+    for path, expected in runs[0].items():
+        np.testing.assert_allclose(runs[1][path], expected, atol=1e-4, err_msg=path)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_the_table_is_left_as_it_was(tiny_model, random_pair_batch):
+    """Without learning and decay nothing moves, to the bit, and the losses are those of the table in its place."""
+    model, plain = tiny_model(), tiny_model()
+    before = values(model)
+    rates = {"learning_rate": 0.0, "head_learning_rate": 0.0, "weight_decay": 0.0}
+    metrics = make_step(model, fgm_epsilon=5.0, **rates)(random_pair_batch(0))
+    assert all(np.array_equal(value, before[path]) for path, value in values(model).items())
+    assert metrics["loss"] == make_step(plain, **rates)(random_pair_batch(0))["loss"]

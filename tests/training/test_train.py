@@ -4,12 +4,13 @@ import os
 
 import pytest
 
-from strtf.config import DataOptions, Experiment
+from strtf.config import DataOptions, Experiment, TrainingOptions
+from strtf.data.boundaries import FARTHEST
 from strtf.data.corpus import write_corpus
 from strtf.pretrained.load import open_pretrained
 from strtf.run_dir import RunDir
 from strtf.schema import Entity, Schema, Sentence
-from strtf.training.train import _create, _schema
+from strtf.training.train import _create, _schema, batch_shapes
 
 
 def test_a_subsample_keeps_the_whole_inventory(tmp_path):
@@ -42,3 +43,19 @@ class TestCreate:
         with pytest.raises(OSError):
             self.create(tmp_path / "run", tiny_experiment, pretrained)
         assert os.listdir(tmp_path) == ["run"]
+
+
+class TestBatchShapes:
+    def shapes(self, make_model, pairs_of_all_sizes, **training):
+        experiment = Experiment(training=TrainingOptions(**training))
+        return batch_shapes(experiment, make_model(), pairs_of_all_sizes)
+
+    def test_r_drop_holds_half_as_many_pairs(self, make_model, pairs_of_all_sizes):
+        plain, doubled = (self.shapes(make_model, pairs_of_all_sizes, rdrop_weight=w).memory for w in (0.0, 1.0))
+        assert plain.pairs(9, 64) // 2 == doubled.pairs(9, 64)
+
+    def test_the_longest_pair_may_have_a_wrong_boundary(self, make_model, pairs_of_all_sizes):
+        """The longest is related."""
+        example, options = pairs_of_all_sizes[-1:], {"jit_compile": True}
+        plain, wrong = (self.shapes(make_model, example, boundary_negatives=p, **options) for p in (0.0, 0.1))
+        assert wrong.longest_pair == plain.longest_pair + FARTHEST
