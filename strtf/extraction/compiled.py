@@ -25,12 +25,13 @@ def _jax_function(model, function):
 
     variables = model.variables
 
-    @jax.jit
     def pure(values, *arguments):
         with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
             return function(*arguments)
 
-    return lambda *arguments: pure([variable.value for variable in variables], *arguments)
+    pure.__name__ = function.__name__  # the program's in profiles
+    program = jax.jit(pure)
+    return lambda *arguments: program([variable.value for variable in variables], *arguments)
 
 
 def _xla_function(function):
