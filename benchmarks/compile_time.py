@@ -1,7 +1,7 @@
 """Programs that a training on JAX compiles, and what each costs: python -m benchmarks.compile_time --json=FILE
 
-A row for each program of a training with its development extraction: a step for each shape of batch in `--epochs` epochs,
-and what extracts the development split, gold entities as if found. Every program is run once or as often as it takes.
+A row for each program of a training with its development extraction: a step for each shape of batch in `--epochs`
+epochs, and what extracts the development split, gold entities as if found. Nothing else is trained.
 """
 
 from absl import flags
@@ -21,6 +21,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("batch_size", 8, "Sentences of a step.", lower_bound=1, flag_values=values)
     flags.DEFINE_integer("epochs", 10, "Epochs whose batches are looked at.", lower_bound=1, flag_values=values)
     flags.DEFINE_integer("dev_sentences", 0, "Of the development split (0: all).", lower_bound=0, flag_values=values)
+    flags.DEFINE_boolean("accelerator", True, "Shapes as on an accelerator, not as on a CPU.", flag_values=values)
 
 
 def measure(values: flags.FlagValues, peak) -> list[dict]:
@@ -37,7 +38,7 @@ def measure(values: flags.FlagValues, peak) -> list[dict]:
         ModelOptions(num_task_blocks=values.num_task_blocks),
         TrainingOptions(batch_size=values.batch_size, epochs=values.epochs, precision=Precision(values.precision)),
     )
-    rows = program_rows(experiment, ENCODERS[values.encoder])
+    rows = program_rows(experiment, ENCODERS[values.encoder], values.accelerator)
     return [*rows, _total(rows)]
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Iterator
+from unittest import mock
 
 import jax
 import keras
@@ -12,6 +13,7 @@ from benchmarks.forced import forced_extractor
 from strtf.config import Experiment
 from strtf.data.batches import TrainingBatches
 from strtf.data.load import load_training_splits
+from strtf.extraction import compiled
 from strtf.extraction.load import make_featurizer
 from strtf.layers.str_encoder import EncoderConfig
 from strtf.models.build import build_model
@@ -22,8 +24,14 @@ from strtf.training.step import make_step
 from strtf.training.train import batch_shapes
 
 
-def program_rows(experiment: Experiment, config: EncoderConfig) -> list[dict]:
-    """A row for each program of a training of a model with random weights."""
+def program_rows(experiment: Experiment, config: EncoderConfig, accelerator: bool) -> list[dict]:
+    """A row for each program of a training of a model with random weights, in shapes as on an accelerator or not."""
+    with mock.patch.object(compiled, "has_accelerator", lambda: accelerator), recorded_programs() as rows:
+        _run_each_program(experiment, config)
+    return rows
+
+
+def _run_each_program(experiment: Experiment, config: EncoderConfig) -> None:
     train, dev = load_training_splits(experiment.data)
     schema = Schema.from_sentences(train)
     model = build_model(experiment, config, schema)
@@ -31,13 +39,11 @@ def program_rows(experiment: Experiment, config: EncoderConfig) -> list[dict]:
     examples, _ = featurizer.corpus(train)
     batches = TrainingBatches(examples, experiment.training, batch_shapes(experiment, model, examples))
     total_steps = experiment.training.epochs * batches.steps_per_epoch
-    with recorded_programs() as rows:
-        step = make_step(model, make_optimizer(experiment.training, total_steps, model), experiment.training)
-        for batch in one_of_each_shape(batches, experiment.training.epochs):
-            step(batch)
-        extractor = forced_extractor(experiment, model, featurizer, featurizer.corpus(dev)[0])
-        extractor.extract([sentence.text for sentence in dev])
-    return rows
+    step = make_step(model, make_optimizer(experiment.training, total_steps, model), experiment.training)
+    for batch in one_of_each_shape(batches, experiment.training.epochs):
+        step(batch)
+    extractor = forced_extractor(experiment, model, featurizer, featurizer.corpus(dev)[0])
+    extractor.extract([sentence.text for sentence in dev])
 
 
 def one_of_each_shape(batches: TrainingBatches, epochs: int) -> Iterator[dict]:
@@ -54,11 +60,12 @@ def one_of_each_shape(batches: TrainingBatches, epochs: int) -> Iterator[dict]:
 def recorded_programs() -> Iterator[list[dict]]:
     """Rows of the programs of functions that are given to `jax.jit` meanwhile."""
     rows, jit = [], jax.jit
-    jax.jit = lambda function, **options: _Recorded(jit(function, **options), function.__name__, rows)
-    try:
+
+    def recorded(function, **options):
+        return _Recorded(jit(function, **options), function.__name__, rows)
+
+    with mock.patch.object(jax, "jit", recorded):
         yield rows
-    finally:
-        jax.jit = jit
 
 
 class _Recorded:

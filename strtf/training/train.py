@@ -10,14 +10,13 @@ import keras
 
 from strtf.config import Experiment, Tasks
 from strtf.data.batches import Shapes, TrainingBatches
-from strtf.data.buckets import BucketedShapes
 from strtf.data.features import Example
 from strtf.data.load import load_split, load_training_splits
 from strtf.data.pairs import pair_sizes
 from strtf.data.shapes import ExactShapes
 from strtf.errors import StrtfError
 from strtf.evaluation.rules import TypePairRule
-from strtf.extraction.compiled import compiles_each_shape
+from strtf.extraction.compiled import compiles_each_shape, few_shapes
 from strtf.extraction.load import make_extractor, make_featurizer
 from strtf.models.base import ExtractionModel
 from strtf.models.build import build_model
@@ -79,13 +78,13 @@ def make_deterministic(seed: int) -> None:
 
 
 def batch_shapes(experiment: Experiment, model: ExtractionModel, examples: Sequence[Example]) -> Shapes:
-    """Few shapes where each is compiled for; exact ones elsewhere."""
+    """Few shapes where each is compiled for, fewest on an accelerator; exact ones elsewhere."""
     memory = model.pair_memory(experiment.model, training=True)
     if not experiment.training.jit_compile and not compiles_each_shape():
         return ExactShapes(memory)
     longest = max(len(example.token_ids) for example in examples)
     longest_pair = max(pair_sizes(example.pair_spans(slice(None))).max(initial=1) for example in examples)
-    return BucketedShapes(longest, memory, int(longest_pair))
+    return few_shapes()(longest, memory, int(longest_pair))
 
 
 def _check_run_dir(experiment: Experiment, run_dir: RunDir, resume: bool) -> None:
