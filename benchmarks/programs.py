@@ -1,6 +1,7 @@
 """What JAX compiles in a training: each program's size, and the seconds to trace, lower and compile it."""
 
 import contextlib
+import re
 import time
 from collections.abc import Iterator
 from unittest import mock
@@ -22,6 +23,10 @@ from strtf.schema import Schema
 from strtf.training.optimizer import make_optimizer
 from strtf.training.step import make_step
 from strtf.training.train import batch_shapes
+
+OPERATOR = re.compile(r" = (?:\(.*?\)|\S+) ([a-z][\w-]*)\(")
+# they name values, or the same value in another shape, and no code is made for them
+NO_WORK = {"parameter", "constant", "tuple", "get-tuple-element", "bitcast", "reshape"}
 
 
 def program_rows(experiment: Experiment, config: EncoderConfig, accelerator: bool) -> list[dict]:
@@ -93,16 +98,17 @@ class _Recorded:
         times.append(time.perf_counter())
         seconds = dict(zip(("trace_s", "lower_s", "compile_s"), np.diff(times).tolist(), strict=True))
         sizes = {
-            "hlo_before": count_instructions(lowered.as_text(dialect="hlo")),
+            "hlo_before": count_instructions(before := lowered.as_text(dialect="hlo")),
             "hlo_after": count_instructions(program.as_text()),
+            "products": OPERATOR.findall(before).count("dot"),
         }
         self._rows.append({"program": self._name.strip("_"), "shapes": _shapes(arguments[-1])} | sizes | seconds)
         return program
 
 
 def count_instructions(hlo: str) -> int:
-    """Instructions of a module's text, those of called and fused computations too."""
-    return sum(" = " in line for line in hlo.splitlines())
+    """Instructions of a module's text that compute something, those of called and fused computations too."""
+    return sum(operator not in NO_WORK for operator in OPERATOR.findall(hlo))
 
 
 def _key(arguments) -> tuple:

@@ -25,8 +25,8 @@ from strtf.training.step import make_step
 STEPS = 20
 # options of the model, options of training, whether pairs go in chunks of few shapes
 CASES = {
-    "at once": ({"rc_mask": "cls_focused"}, {}, False),
-    "chunks": ({"rc_features": "cls_and_entities", "rc_distance": True}, {"rc_loss_weight": 10.0}, True),
+    "at once": ({"rc_mask": "cls_focused", "rc_features": "cls"}, {}, False),
+    "chunks": ({"num_task_blocks": 3}, {"rc_loss_weight": 10.0}, True),
     "ner": ({"tasks": "ner"}, {"clip_norm": 0.0}, False),
     "rc chunks": ({"tasks": "rc"}, {}, True),
     "float16": ({}, {"precision": "mixed_float16"}, False),
