@@ -9,7 +9,17 @@ from absl import flags
 from benchmarks.entry import run
 from strtf.errors import StrtfError
 
-COLUMNS = ("program", "shapes", "hlo_before", "hlo_after", "products", "trace_s", "lower_s", "compile_s")
+COLUMNS = (
+    "program",
+    "shapes",
+    "hlo_before",
+    "hlo_after",
+    "products",
+    "trace_s",
+    "lower_s",
+    "compile_s",
+    "compile_cpu_s",
+)
 
 
 def define_flags(values: flags.FlagValues) -> None:

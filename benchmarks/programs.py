@@ -94,7 +94,9 @@ class _Recorded:
         times.append(time.perf_counter())
         lowered = traced.lower()
         times.append(time.perf_counter())
+        cpu_seconds = time.process_time()
         program = lowered.compile()
+        cpu_seconds = time.process_time() - cpu_seconds
         times.append(time.perf_counter())
         seconds = dict(zip(("trace_s", "lower_s", "compile_s"), np.diff(times).tolist(), strict=True))
         sizes = {
@@ -102,7 +104,12 @@ class _Recorded:
             "hlo_after": count_instructions(program.as_text()),
             "products": OPERATOR.findall(before).count("dot"),
         }
-        self._rows.append({"program": self._name.strip("_"), "shapes": _shapes(arguments[-1])} | sizes | seconds)
+        self._rows.append(
+            {"program": self._name.strip("_"), "shapes": _shapes(arguments[-1])}
+            | sizes
+            | seconds
+            | {"compile_cpu_s": cpu_seconds}
+        )
         return program
 
 
