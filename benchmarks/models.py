@@ -14,6 +14,7 @@ VOCABULARY = 21128  # of Google's Chinese BERT
 ENCODERS = {
     "zh_small": EncoderConfig(VOCABULARY, 12, 384, 12, 1536),
     "bert_base": EncoderConfig(VOCABULARY, 12, 768, 12, 3072),
+    "narrow": EncoderConfig(VOCABULARY, 12, 32, 2, 64),  # as many operators as BERT-base, and no work
     "tiny": EncoderConfig(VOCABULARY, 4, 32, 2, 64),  # for trying a command out
 }
 

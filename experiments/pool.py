@@ -4,11 +4,9 @@ import concurrent.futures
 import contextlib
 import fcntl
 import os
-import pathlib
 import re
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -18,6 +16,7 @@ from experiments.plan import Job
 from experiments.record import make_record, read_history, write_record
 from strtf.errors import StrtfError
 from strtf.progress import progress
+from strtf.quiet import program_cache
 from strtf.run_dir import read_json, write_json
 
 POLL_SECONDS = 1.0
@@ -34,8 +33,8 @@ class Pool:
         self.at_once = at_once
         # seeds share their programs on JAX, and a program can take a minute to compile
         cache = {
-            "JAX_COMPILATION_CACHE_DIR": str(pathlib.Path(tempfile.gettempdir()) / "strtf_jax_programs"),
-            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "1",
+            "JAX_COMPILATION_CACHE_DIR": str(program_cache()),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         }
         self.environment = cache | os.environ
         if at_once > 1:

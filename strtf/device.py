@@ -1,4 +1,4 @@
-"""What a run computed on: Keras' backend and the device's name, for records of results."""
+"""What a run computes on: Keras' backend and the device's name."""
 
 import os
 import pathlib
@@ -12,6 +12,11 @@ def describe_device() -> dict[str, str]:
     """{"backend": Keras' backend, "device": the accelerator's name, or the processor's with the cores there are}."""
     backend = keras.backend.backend()
     return {"backend": backend, "device": _accelerator(backend) or _processor()}
+
+
+def has_accelerator() -> bool:
+    """Whether Keras' backend computes on something other than the processor."""
+    return _accelerator(keras.backend.backend()) is not None
 
 
 def _accelerator(backend: str) -> str | None:

@@ -6,6 +6,7 @@ logging level holds. They are held back while it starts, and shown after all if 
 
 import contextlib
 import os
+import pathlib
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ def start_tensorflow() -> None:
 
 def start_backend(intra_op_threads: int = 0, inter_op_threads: int = 0) -> None:
     """Imports Keras' backend and initialises its devices, quietly.
+
+    On an accelerator JAX keeps its programs for the next process, unless the environment names a place for them.
 
     Args:
         intra_op_threads, inter_op_threads: see `MachineOptions`.
@@ -53,6 +56,15 @@ def start_backend(intra_op_threads: int = 0, inter_op_threads: int = 0) -> None:
                     "--intra_op_threads and --inter_op_threads must be 0 on JAX. Received: another number."
                 )
             jax.devices()
+            if jax.default_backend() != "cpu" and not jax.config.jax_compilation_cache_dir:
+                jax.config.update("jax_compilation_cache_dir", str(program_cache()))
+                jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+
+
+def program_cache() -> pathlib.Path:
+    """Directory of compiled programs for the next process; the user's own, because it holds code that will be run."""
+    root = os.environ.get("XDG_CACHE_HOME")
+    return (pathlib.Path(root) if root else pathlib.Path.home() / ".cache") / "strtf" / "programs"
 
 
 def _backend() -> str:

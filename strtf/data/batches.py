@@ -60,7 +60,7 @@ def pad_sentences(token_ids: Sequence[np.ndarray], round_up: RoundUp, size: int 
 
 
 def training_batch(examples: Sequence[Example], trained: Sequence[TrainedPairs], shapes: Shapes, size: int,
-                   stacks: Sequence[tuple[int, int]] = ()) -> Batch:  # fmt: skip
+                   stacks: Sequence[tuple[int, ...]] = ()) -> Batch:  # fmt: skip
     """One training batch.
 
     Args:
@@ -68,13 +68,13 @@ def training_batch(examples: Sequence[Example], trained: Sequence[TrainedPairs],
         trained: for each example, the pairs to train on.
         shapes: padded sizes, and whether the pairs go in chunks.
         size: B.
-        stacks: sizes of the stacks of chunks, of short and of long pairs, in rising order; the first that holds the
+        stacks: sizes of the stacks of each group of chunks, in rising order; the first that holds the
             batch's is taken. As large as needed when none is given.
 
     Returns:
         `pad_sentences`' arrays, `tags` [B, T] int32 and `sentence_weights` [B] float32; then `pack_pairs`' arrays,
         `labels` [P] int32 and `pair_weights` [P] float32, or, where not all pairs fit at once, `chunks`: those of
-        short and those of long pairs, see `stack_chunks`. Weights are 0 for padding.
+        each group of the shapes, see `stack_chunks`. Weights are 0 for padding.
     """
     batch = pad_sentences([example.token_ids for example in examples], shapes.length, size)
     tags = np.zeros_like(batch["token_ids"])
@@ -93,7 +93,7 @@ def training_batch(examples: Sequence[Example], trained: Sequence[TrainedPairs],
         return batch | pairs | {name: padded(v, len(pairs["pair_spans"])) for name, v in targets.items()}
     groups = shapes.pair_chunks(sizes, shape)
     counts = [len(chunks.parts) for chunks in groups]
-    stack = next((stack for stack in stacks if counts[0] <= stack[0] and counts[1] <= stack[1]), counts)
+    stack = next((stack for stack in stacks if all(n <= most for n, most in zip(counts, stack, strict=True))), counts)
     groups = zip(groups, stack, strict=True)
     return batch | {"chunks": [stack_chunks(chunks, sentence, spans, facts, targets, n) for chunks, n in groups]}
 
@@ -131,7 +131,7 @@ class TrainingBatches:
         stacks = self._stacks_ever(self.shapes.length(longest))
         return training_batch(members, trained, self.shapes, size, stacks)
 
-    def _stacks_ever(self, length: int) -> list[tuple[int, int]]:
+    def _stacks_ever(self, length: int) -> list[tuple[int, ...]]:
         """Sizes of the stacks of chunks that batches of length T have: one for nearly all, one for whatever comes."""
         if length not in self._stacks:
             shorter = [example for example in self.examples if len(example.token_ids) <= length]

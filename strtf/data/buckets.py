@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from strtf.data.shapes import SHORT_PAIR, Memory, PairChunks, PairShape, SentenceBatch, is_short, short_and_long
+from strtf.data.shapes import SHORT_PAIR, Memory, PairChunks, PairShape, SentenceBatch, short_and_long
 
 LONG_PAIR = 24  # of the others, most have no more
 LEAST_TOKENS = 512  # of smaller batches, chunks are as large as of such a one: smaller ones would not be faster
-LENGTHS = (1 / 8, 1 / 4, 1)  # lengths T, as shares of the longest; an accelerator compiles longer than it computes
-FEW_CHUNKS = 8  # of a training batch, nearly always enough; a stack for the worst is often a thousand times as large
+LENGTHS = (1 / 8, 1 / 4, 1)  # lengths T, as shares of the longest
+FEW_CHUNKS = 64  # of a training batch, nearly always enough, and some MiB; the worst may need a hundred times that
 
 
 class BucketedShapes:
@@ -26,8 +26,10 @@ class BucketedShapes:
         longest_pair: tokens of the largest pair, where known.
     """
 
+    shares = LENGTHS
+
     def __init__(self, longest: int, memory: Memory, longest_pair: int | None = None):
-        self.lengths = sorted({_multiple_of_8(share * longest) for share in LENGTHS})
+        self.lengths = sorted({_multiple_of_8(share * longest) for share in self.shares})
         self.memory = memory
         self.longest_pair = longest_pair or self.lengths[-1]
 
@@ -57,35 +59,80 @@ class BucketedShapes:
     def fit_at_once(self, sizes: np.ndarray, shape: tuple[int, int]) -> bool:
         return False  # one program for one chunk and for many
 
-    def pair_shapes(self, shape: tuple[int, int]) -> tuple[PairShape, PairShape]:
+    def pair_shapes(self, shape: tuple[int, int]) -> tuple[PairShape, ...]:
         """Chunks of short and of long pairs: the former with half as many rows as the batch has tokens."""
-        tokens, length = max(shape[0] * shape[1], LEAST_TOKENS), shape[1]
-        longest = max(min(self.longest_pair, length), 2)
+        tokens, length, longest = self._sizes(shape)
         short = self._shape(tokens // 16, min(SHORT_PAIR, length), tokens // 2, length)
         # long pairs are few; as many as fill the rows that the longest alone would need
         pairs = max(tokens // (4 * longest), longest // LONG_PAIR)
         return short, self._shape(pairs, longest, pairs * LONG_PAIR, length)
 
-    def pair_chunks(self, sizes: np.ndarray, shape: tuple[int, int]) -> tuple[PairChunks, PairChunks]:
-        groups = zip(short_and_long(np.arange(len(sizes)), sizes), self.pair_shapes(shape), strict=True)
+    def pair_chunks(self, sizes: np.ndarray, shape: tuple[int, int]) -> tuple[PairChunks, ...]:
+        groups = zip(self._groups(sizes), self.pair_shapes(shape), strict=True)
         return tuple(PairChunks(list(_filled(members, sizes, chunk)), chunk) for members, chunk in groups)
 
-    def stacks(self, sizes: Sequence[np.ndarray], shape: tuple[int, int]) -> list[tuple[int, int]]:
-        """Sizes of the stacks of chunks, of short and of long pairs: a small one, and one for any B sentences of these.
+    def stacks(self, sizes: Sequence[np.ndarray], shape: tuple[int, int]) -> list[tuple[int, ...]]:
+        """Sizes of the stacks of each group of chunks: a small one, and one for any B sentences of these.
 
         Args:
             sizes: for each sentence, the tokens of all its pairs.
         """
-        most = tuple(
-            _most_chunks([s[is_short(s) == short] for s in sizes], chunk, shape[0])
-            for short, chunk in zip((True, False), self.pair_shapes(shape), strict=True)
-        )
+        grouped = zip(*([s[members] for members in self._groups(s)] for s in sizes), strict=True)
+        shapes = self.pair_shapes(shape)
+        most = tuple(_most_chunks(of_all, chunk, shape[0]) for of_all, chunk in zip(grouped, shapes, strict=True))
         few = tuple(min(count, FEW_CHUNKS) for count in most)
         return sorted({few, most})
+
+    def _groups(self, sizes: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Indices of the pairs of each of `pair_shapes`."""
+        return short_and_long(np.arange(len(sizes)), sizes)
+
+    def _sizes(self, shape: tuple[int, int]) -> tuple[int, int, int]:
+        """Tokens of a batch, but at least `LEAST_TOKENS`; T; tokens of the largest pair."""
+        return max(shape[0] * shape[1], LEAST_TOKENS), shape[1], max(min(self.longest_pair, shape[1]), 2)
 
     def _shape(self, pairs: int, slots: int, rows: int, length: int) -> PairShape:
         pairs = max(min(pairs, self.memory.pairs(slots, length)), 1)
         return PairShape(pairs, slots, max(min(rows, pairs * slots), pairs + slots - 1))
+
+
+class AcceleratorShapes(BucketedShapes):
+    """Fewer still: padding costs an accelerator little, a program a minute.
+
+    Extraction: two lengths T, and no batch of a sentence alone. Training, which knows its longest pair: one T, and one
+    shape of chunks, so that the relation pass and its gradient stand in the program once. On an H100 a program of 60 s
+    is worth thousands of steps.
+    """
+
+    shares = (1 / 4, 1)
+
+    def __init__(self, longest: int, memory: Memory, longest_pair: int | None = None):
+        super().__init__(longest, memory, longest_pair)
+        self.trains = longest_pair is not None
+        if self.trains:
+            self.lengths = self.lengths[-1:]
+
+    def sentence_batches(self, lengths: Sequence[int], max_tokens: int) -> Iterator[SentenceBatch]:
+        """As those of few shapes, but those that were alone fill the longest T together."""
+        alone, length = [], self.lengths[-1]
+        size = max(1, max_tokens // length)
+        for batch in super().sentence_batches(lengths, max_tokens):
+            if batch.B == 1 < size:
+                alone.append(batch.members)
+            else:
+                yield batch
+        if alone:
+            yield SentenceBatch(np.concatenate(alone), size, length)
+
+    def pair_shapes(self, shape: tuple[int, int]) -> tuple[PairShape, ...]:
+        if not self.trains:
+            return super().pair_shapes(shape)
+        tokens, length, longest = self._sizes(shape)
+        pairs = max(min(tokens // 16, self.memory.pairs(longest, length)), 1)
+        return (self._shape(pairs, longest, max(8 * pairs, pairs + 2 * longest), length),)
+
+    def _groups(self, sizes: np.ndarray) -> tuple[np.ndarray, ...]:
+        return (np.arange(len(sizes)),) if self.trains else super()._groups(sizes)
 
 
 def _filled(members: np.ndarray, sizes: np.ndarray, chunk: PairShape) -> Iterator[np.ndarray]:

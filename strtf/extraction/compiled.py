@@ -2,10 +2,18 @@
 
 import keras
 
+from strtf.data.buckets import AcceleratorShapes, BucketedShapes
+from strtf.device import has_accelerator
+
 
 def compiles_each_shape() -> bool:
     """Whether `compiled` makes a program for each shape of its arguments, so that shapes should be few."""
     return keras.backend.backend() == "jax"
+
+
+def few_shapes() -> type[BucketedShapes]:
+    """The kind of shapes for programs that are compiled for each: fewest where compiling is dearest."""
+    return AcceleratorShapes if has_accelerator() else BucketedShapes
 
 
 def compiled(model, function, jit_compile=False):
@@ -25,12 +33,13 @@ def _jax_function(model, function):
 
     variables = model.variables
 
-    @jax.jit
     def pure(values, *arguments):
         with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
             return function(*arguments)
 
-    return lambda *arguments: pure([variable.value for variable in variables], *arguments)
+    pure.__name__ = function.__name__  # the program's in profiles
+    program = jax.jit(pure)
+    return lambda *arguments: program([variable.value for variable in variables], *arguments)
 
 
 def _xla_function(function):

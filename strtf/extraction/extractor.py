@@ -11,11 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from strtf.data.batches import Batch, Shapes, pad_sentences
-from strtf.data.buckets import BucketedShapes
 from strtf.data.features import Featurizer, TokenizedText, entity_of
 from strtf.data.pairs import pack_pairs, pair_sizes, rivals_between
 from strtf.data.shapes import ExactShapes
-from strtf.extraction.compiled import compiled, compiles_each_shape
+from strtf.extraction.compiled import compiled, compiles_each_shape, few_shapes
 from strtf.models.base import ExtractionModel, Task
 from strtf.schema import Entity, Relation, directed
 from strtf.text.windows import Window, first_window_holding, owner_bounds
@@ -281,7 +280,7 @@ class Extractor:
 
 def _shapes(model: ExtractionModel, options, few: bool) -> Shapes:
     memory = model.pair_memory(options)
-    return BucketedShapes(options.max_tokens, memory) if few else ExactShapes(memory)
+    return few_shapes()(options.max_tokens, memory) if few else ExactShapes(memory)
 
 
 def _without_overlaps(spans: Sequence[_Span]) -> list[_Span]:

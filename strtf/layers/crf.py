@@ -256,7 +256,7 @@ def _backward(emissions, lengths, transitions):
 def _scan(step, initial, inputs, reverse=False):
     """The states [T, ...] of `state = step(state, inputs[t])`, by t; `inputs` are time-major tensors.
 
-    THE ONE SWITCH BETWEEN BACKENDS: on TensorFlow `keras.ops.scan` does not compile with jit_compile=True,
+    A SWITCH BETWEEN BACKENDS: on TensorFlow `keras.ops.scan` does not compile with jit_compile=True,
     while a `tf.while_loop` over TensorArrays runs, and is differentiated, with and without it.
     """
     if keras.backend.backend() == "tensorflow":

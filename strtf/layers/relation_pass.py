@@ -9,12 +9,11 @@ Blocks are written b_1..b_K here, S_p = {[CLS]} ∪ EN1 ∪ EN2. The rows of all
 short entities beside long ones waste no dense product; attention alone unpacks them into slots [P, M].
 """
 
-import itertools
-
 import keras
 from keras import ops
 
 from strtf.config import RcCompute, RcFeatures, RcMask
+from strtf.layers.alike import apply_in_turn
 from strtf.layers.attention_masks import rc_mask_matrix
 from strtf.layers.transformer_block import at_least_float32, masked_bias
 
@@ -154,13 +153,14 @@ def pair_focused_rows(blocks, states, layout, training=False):
     qkv = ops.take(states["qkv_1"], layout.slot_tokens, axis=0)  # [P, M, 3D]
     token, _, _ = layout.packed_rows()
     rows = ops.take(states["input_1"], token, axis=0)  # [R, D]
-    for block, following in itertools.zip_longest(blocks, blocks[1:]):
+
+    def run(block, rows, qkv=None):
+        qkv = layout.unpack(block.project_qkv(rows)) if qkv is None else qkv  # [P, M, 3D]
         q, k, v = block.heads(qkv, 3)  # [P, M, H, D/H]
         context = layout.pack(block.attend(q, k, v, layout.slot_mask, training))  # [R, D]
-        rows = block.finish(rows, context, training)
-        if following is not None:
-            qkv = layout.unpack(following.project_qkv(rows))  # [P, M, 3D]
-    return rows
+        return block.finish(rows, context, training)
+
+    return apply_in_turn(blocks[1:], run(blocks[0], rows, qkv), run)
 
 
 def cls_focused_cls(blocks, states, layout, training=False):

@@ -9,6 +9,7 @@ import dataclasses
 import keras
 from keras import ops
 
+from strtf.layers.alike import apply_in_turn
 from strtf.layers.bert_embedding import BertEmbedding
 from strtf.layers.transformer_block import TransformerBlock
 
@@ -97,17 +98,22 @@ class StrEncoder(keras.layers.Layer):
         key_mask = (ops.arange(length)[None] < lengths[:, None])[:, None]  # [B, 1, T]
         rows = ops.reshape(self.embedding(token_ids, training=training), (batch * length, width))  # [B·T, D]
         states = {"key_mask": key_mask}
-        first_task_block = len(self.blocks) - self.num_task_blocks + 1
-        for number, block in enumerate(self.blocks, start=1):
-            qkv = block.project_qkv(rows)  # [B·T, 3D]
-            task_block = number - first_task_block + 1
-            if task_block in (1, 2):
-                states |= {f"input_{task_block}": rows, f"qkv_{task_block}": qkv}
-            if task_block == stop_at:
-                return states
+        shared = len(self.blocks) - self.num_task_blocks
+
+        def run(block, rows, qkv=None):
+            qkv = block.project_qkv(rows) if qkv is None else qkv  # [B·T, 3D]
             q, k, v = block.heads(ops.reshape(qkv, (batch, length, 3 * width)), 3)  # [B, T, H, D/H]
             context = block.attend(q, k, v, key_mask, training)  # [B, T, D]
-            rows = block.finish(rows, ops.reshape(context, (batch * length, width)), training)
+            return block.finish(rows, ops.reshape(context, (batch * length, width)), training)
+
+        rows = apply_in_turn(self.blocks[:shared], rows, run)
+        for task_block, block in enumerate(self.task_blocks[:2], start=1):
+            qkv = block.project_qkv(rows)  # [B·T, 3D]
+            states |= {f"input_{task_block}": rows, f"qkv_{task_block}": qkv}
+            if task_block == stop_at:
+                return states
+            rows = run(block, rows, qkv)
+        rows = apply_in_turn(self.task_blocks[2:], rows, run)
         return states | {"output": ops.reshape(rows, (batch, length, width))}
 
     def get_config(self):

@@ -4,14 +4,15 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from strtf.config import Experiment
-from strtf.data.batches import TrainingBatches
+from strtf.data.batches import Batch, TrainingBatches
 from strtf.errors import StrtfError
 from strtf.evaluation.evaluate import evaluate
 from strtf.evaluation.threshold import tune_threshold
 from strtf.extraction.extractor import Extractor
+from strtf.extraction.read_ahead import ReadAhead
 from strtf.models.base import Task
 from strtf.models.build import named_values
 from strtf.progress import progress
@@ -22,6 +23,7 @@ from strtf.training.state import TrainingState
 from strtf.training.summaries import Summaries
 
 SUMMARY_STEPS = 10
+BATCHES_AHEAD = 2
 
 
 class Trainer:
@@ -75,7 +77,7 @@ class Trainer:
         started, first_step = time.perf_counter(), state.step_in_epoch
         title = f"epoch {state.epoch + 1}/{self.options.epochs}"
         with progress(steps, title, "step", initial=first_step) as bar:
-            for ids, batch in self.batches.epoch(state.epoch, first_step):
+            for ids, batch in self._read_ahead(first_step):
                 metrics = self.step(batch)
                 self._check_finite(metrics, ids)
                 state.step_in_epoch += 1
@@ -88,6 +90,12 @@ class Trainer:
         seconds = time.perf_counter() - started
         means = {name: total / steps for name, total in state.loss_sums.items()}
         return {"epoch": state.epoch + 1, **means, "seconds": round(seconds, 1)}
+
+    def _read_ahead(self, first_step: int) -> Iterator[tuple[list[str], Batch]]:
+        """The epoch's batches, made by a thread while the step waits for the device."""
+        batches = self.batches.epoch(self.state.epoch, first_step)
+        with contextlib.closing(ReadAhead(batches, lambda _: 1, BATCHES_AHEAD)) as ahead:
+            yield from iter(ahead.take, None)
 
     def _after_step(self, summaries: Summaries, metrics: dict, started: float, first_step: int) -> None:
         state = self.state

@@ -12,13 +12,12 @@ import keras
 from strtf.config import Experiment, Tasks
 from strtf.data.batches import Shapes, TrainingBatches
 from strtf.data.boundaries import possible_sizes
-from strtf.data.buckets import BucketedShapes
 from strtf.data.features import Example
 from strtf.data.load import load_split, load_training_splits
 from strtf.data.shapes import ExactShapes
 from strtf.errors import StrtfError
 from strtf.evaluation.rules import TypePairRule
-from strtf.extraction.compiled import compiles_each_shape
+from strtf.extraction.compiled import compiles_each_shape, few_shapes
 from strtf.extraction.load import make_extractor, make_featurizer
 from strtf.models.base import ExtractionModel
 from strtf.models.build import build_model
@@ -80,7 +79,7 @@ def make_deterministic(seed: int) -> None:
 
 
 def batch_shapes(experiment: Experiment, model: ExtractionModel, examples: Sequence[Example]) -> Shapes:
-    """Few shapes where each is compiled for; exact ones elsewhere."""
+    """Few shapes where each is compiled for, fewest on an accelerator; exact ones elsewhere."""
     training, options = experiment.training, experiment.model
     if training.rdrop_weight:  # twice the activations a pair
         options = dataclasses.replace(options, rc_memory_mb=max(options.rc_memory_mb // 2, 16))
@@ -89,7 +88,7 @@ def batch_shapes(experiment: Experiment, model: ExtractionModel, examples: Seque
         return ExactShapes(memory)
     longest = max(len(example.token_ids) for example in examples)
     longest_pair = max(possible_sizes(example, training.boundary_negatives).max(initial=1) for example in examples)
-    return BucketedShapes(longest, memory, int(longest_pair))
+    return few_shapes()(longest, memory, int(longest_pair))
 
 
 def _check_run_dir(experiment: Experiment, run_dir: RunDir, resume: bool) -> None:

@@ -4,10 +4,10 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from strtf.data.buckets import FEW_CHUNKS, LENGTHS, BucketedShapes
+from strtf.data.buckets import FEW_CHUNKS, LENGTHS, AcceleratorShapes, BucketedShapes
 from strtf.data.pairs import pack_pairs, pair_sizes
 from strtf.data.shapes import SHORT_PAIR, ExactShapes, Unlimited
 
@@ -34,7 +34,9 @@ SHAPES = st.one_of(
     st.builds(ExactShapes, MEMORIES),
     st.builds(BucketedShapes, st.just(LONGEST), MEMORIES),
     st.builds(BucketedShapes, st.just(LONGEST), MEMORIES, longest_pair=st.just(40)),
+    st.builds(AcceleratorShapes, st.just(LONGEST), MEMORIES),
 )
+ONE_GROUP = st.builds(AcceleratorShapes, st.just(LONGEST), MEMORIES, longest_pair=st.just(40))
 BATCHES = st.tuples(st.integers(1, 8), st.sampled_from([48, LONGEST]))  # (B, T)
 
 
@@ -64,6 +66,12 @@ class TestSentenceBatches:
         made = {(batch.B, batch.T) for batch in BucketedShapes(LONGEST, Unlimited()).sentence_batches(lengths, 384)}
         assert made <= {(24, 16), (16, 24), (4, 96), (1, 96)}
 
+    @settings(deadline=None, max_examples=30)
+    @given(LENGTH_LISTS)
+    def test_an_accelerator_has_one_size_for_each_length(self, lengths):
+        made = {(batch.B, batch.T) for batch in AcceleratorShapes(LONGEST, Unlimited()).sentence_batches(lengths, 384)}
+        assert made <= {(16, 24), (4, 96)}
+
     def test_a_short_sentence_alone_is_not_padded_to_a_full_batch(self):
         [batch] = BucketedShapes(512, Unlimited()).sentence_batches([20], 4096)
         assert (batch.B, batch.T) == (1, 512)
@@ -77,13 +85,13 @@ class TestSentenceBatches:
 
 class TestPairChunks:
     @settings(deadline=None, max_examples=100)
-    @given(SIZES, BATCHES, SHAPES)
+    @given(SIZES, BATCHES, SHAPES | ONE_GROUP)
     def test_every_pair_is_in_one_chunk(self, sizes, shape, shapes):
         parts = [part for chunks in shapes.pair_chunks(sizes, shape) for part in chunks.parts]
         assert sorted(itertools.chain(*(part.tolist() for part in parts))) == list(range(len(sizes)))
 
     @settings(deadline=None, max_examples=100)
-    @given(SIZES, BATCHES, SHAPES)
+    @given(SIZES, BATCHES, SHAPES | ONE_GROUP)
     def test_every_chunk_packs_into_the_shape(self, sizes, shape, shapes):
         spans = spans_of(sizes)
         for chunks in shapes.pair_chunks(pair_sizes(spans), shape):
@@ -116,9 +124,10 @@ class TestPairChunks:
         assert ([part.tolist() for part in short.parts], long.parts) == ([[0, 2, 1]], [])
 
     @settings(deadline=None, max_examples=60)
-    @given(st.lists(SIZES, min_size=1, max_size=8), st.integers(1, 8), MEMORIES, st.data())
-    def test_the_largest_stack_holds_any_chunks(self, sizes, sentences, memory, data):
-        shapes, shape = BucketedShapes(LONGEST, memory, longest_pair=40), (sentences, LONGEST)
+    @given(st.lists(SIZES, min_size=1, max_size=8), st.integers(1, 8), SHAPES | ONE_GROUP, st.data())
+    def test_the_largest_stack_holds_any_chunks(self, sizes, sentences, shapes, data):
+        assume(not isinstance(shapes, ExactShapes))
+        shape = (sentences, LONGEST)
         some = data.draw(st.lists(st.sampled_from(sizes), max_size=sentences, unique_by=id))
         drawn = np.concatenate([np.zeros(0, np.int64), *(s[data.draw(st.integers(0, 3)) :] for s in some)])
         made = [len(chunks.parts) for chunks in shapes.pair_chunks(drawn, shape)]
@@ -131,6 +140,13 @@ class TestPairChunks:
         few, most = shapes.stacks(many, (16, 512))
         assert few[0] == FEW_CHUNKS < most[0] and few[1] == most[1] == 0
         assert shapes.stacks([np.int64([9])], (16, 512)) == [(1, 0)]
+
+    def test_an_accelerator_trains_with_one_program(self):
+        shapes = AcceleratorShapes(512, Unlimited(), longest_pair=40)
+        assert shapes.lengths == [512]
+        [stack] = shapes.stacks([np.full(100, 9)] * 16, (16, 512))
+        [chunks] = shapes.pair_chunks(np.full(100, 9), (16, 512))
+        assert len(chunks.parts) <= stack[0] and chunks.shape.M == 40
 
     def test_padding_of_buckets_is_moderate(self):
         sizes = np.random.default_rng(0).integers(5, 15, 4000)

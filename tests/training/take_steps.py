@@ -28,7 +28,7 @@ STEPS = 20
 # options of the model, options of training, whether pairs go in chunks of few shapes
 CASES = {
     "at once": ({"rc_mask": "cls_focused", "rc_features": "cls"}, {}, False),
-    "chunks": ({"rc_features": "cls_and_entities"}, {"rc_loss_weight": 10.0}, True),
+    "chunks": ({"num_task_blocks": 3}, {"rc_loss_weight": 10.0}, True),
     "ner": ({"tasks": "ner"}, {"clip_norm": 0.0}, False),
     "rc chunks": ({"tasks": "rc"}, {}, True),
     "float16": ({}, {"precision": "mixed_float16"}, False),
