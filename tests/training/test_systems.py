@@ -54,7 +54,7 @@ def test_every_option_at_once(fresh_model, random_pair_batch, system):
 @pytest.mark.parametrize("system", OTHERS)
 def test_losses_fall_in_one_trace(fresh_model, random_pair_batch, system):
     model = fresh_model(system)
-    options = TrainingOptions(learning_rate=3e-3, head_learning_rate=1e-2, warmup=0.0)
+    options = TrainingOptions(learning_rate=3e-3, head_learning_rate=1e-2, warmup=0.0, rc_loss_weight=1.0)
     step = TensorFlowStep(model, make_optimizer(options, 1000, model), options)
     before = [np.array(variable) for variable in model.trainable_variables]
     batch = random_pair_batch(0)
