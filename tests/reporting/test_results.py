@@ -40,7 +40,7 @@ def test_seeds_of_different_settings_are_an_error(result, tmp_path):
     result("t/row", 0, {"ner": COUNTS})
     result("t/row", 1, {"ner": COUNTS}, epochs=3)
     with pytest.raises(
-        StrtfError, match=r"differ in their seed alone. Received: t/row, seeds 0 and 1: --epochs: 20 ag"
+        StrtfError, match=r"differ in their seed alone. Received: t/row, seeds 0 and 1: --epochs: 10 ag"
     ):
         read_results(str(tmp_path))
 

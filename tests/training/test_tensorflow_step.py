@@ -14,7 +14,7 @@ from strtf.data.shapes import ExactShapes, Unlimited
 from strtf.training.optimizer import make_optimizer
 from strtf.training.tensorflow_step import TensorFlowStep
 
-FAST = {"learning_rate": 1e-3, "head_learning_rate": 1e-3, "warmup": 0.0}
+FAST = {"learning_rate": 1e-3, "head_learning_rate": 1e-3, "warmup": 0.0, "rc_loss_weight": 1.0}
 
 
 def make_step(model, total_steps=1000, **options):
