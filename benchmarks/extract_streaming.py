@@ -123,7 +123,8 @@ class PaddedBatches(ExactShapes):
     """What is extracted together is one batch, padded to the longest."""
 
     def sentence_batches(self, lengths, max_tokens):
-        yield SentenceBatch(np.arange(len(lengths)), len(lengths), max(lengths))
+        if len(lengths):
+            yield SentenceBatch(np.arange(len(lengths)), len(lengths), max(lengths))
 
 
 def padded_batches(run_dir: RunDir):

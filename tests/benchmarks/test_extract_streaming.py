@@ -49,3 +49,4 @@ def test_padded_batches_take_all_sentences_as_they_come():
 
     [batch] = PaddedBatches(Unlimited()).sentence_batches([7, 300, 5], max_tokens=64)
     assert (batch.members.tolist(), batch.B, batch.T) == ([0, 1, 2], 3, 300)
+    assert not list(PaddedBatches(Unlimited()).sentence_batches([], max_tokens=64))
