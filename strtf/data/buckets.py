@@ -97,11 +97,10 @@ class BucketedShapes:
 
 
 class AcceleratorShapes(BucketedShapes):
-    """Fewer still: padding costs an accelerator little, a program a minute.
+    """Fewer still: an accelerator pads cheaply and compiles dearly.
 
     Extraction: two lengths T, and no batch of a sentence alone. Training, which knows its longest pair: one T, and one
-    shape of chunks, so that the relation pass and its gradient stand in the program once. On an H100 a program of 60 s
-    is worth thousands of steps.
+    shape of chunks, so that the relation pass and its gradient stand in the program once.
     """
 
     shares = (1 / 4, 1)
