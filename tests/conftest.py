@@ -234,15 +234,15 @@ def tiny_schema():
 
 @pytest.fixture(scope="session")
 def make_model(tiny_config, tiny_schema, randomize):
-    """make_model(seed=0, precision="float32", **options of the model): a model of `tiny_config` with random weights."""
+    """make_model(seed=0, precision="float32", trains=True, **options of the model): of `tiny_config`, random weights."""
     from strtf.config import Experiment, ModelOptions, Precision, TrainingOptions, from_values
     from strtf.models.build import build_model
 
-    def make(seed=0, precision="float32", **options):
+    def make(seed=0, precision="float32", trains=True, **options):
         options = {"max_tokens": tiny_config.max_positions, "num_task_blocks": 2} | options
         training = TrainingOptions(precision=Precision(precision))
         experiment = Experiment(model=from_values(ModelOptions, options), training=training)
-        return randomize(build_model(experiment, tiny_config, tiny_schema), seed)
+        return randomize(build_model(experiment, tiny_config, tiny_schema, trains), seed)
 
     return make
 

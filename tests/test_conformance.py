@@ -34,6 +34,7 @@ COMPILED = {
     for name, options in MODELS.items()
     if options.get("tasks", "joint") == "joint" or BASELINES.get(options.get("system")) in (("ner",), ("rc",))
 }
+ENCODERS = {name: options for name, options in MODELS.items() if options.get("system", "spert") == "spert"}
 every_model = pytest.mark.parametrize("options", MODELS.values(), ids=MODELS)
 SENTENCES = [(11, [(1, 3, 3, 5), (1, 3, 7, 8)]), (7, []), (14, [(2, 6, 9, 12)])]
 
@@ -78,6 +79,16 @@ def test_mixed_precision_is_float32_outside_and_finite(make_model, batch, option
     for name, value in outputs(make_model(precision=precision, **options), batch).items():
         assert value.dtype in (tf.float32, tf.int32), name
         assert np.isfinite(value).all(), name
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("options", ENCODERS.values(), ids=ENCODERS)
+def test_weights_that_are_cast_once_give_the_same_numbers(make_model, batch, options, precision):
+    trained, loaded = make_model(precision=precision, **options), make_model(precision=precision, trains=False, **options)
+    assign_named(loaded.trainable_variables, named_values(trained.trainable_variables), "checkpoint")
+    half = precision.removeprefix("mixed_")
+    assert half in {variable.dtype for variable in loaded.trainable_variables}
+    assert_close(outputs(loaded, batch), outputs(trained, batch), atol=0)
 
 
 @every_model

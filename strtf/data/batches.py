@@ -31,7 +31,7 @@ class TrainedPairs(NamedTuple):
     weights: np.ndarray
 
 
-POOL_BATCHES = 16  # batches' worth of examples that are sorted by length together: little padding, much shuffling
+POOL_BATCHES = 64  # batches' worth of examples that are sorted by length together: little padding, much shuffling
 
 
 def exact_size(size: int, axis: str) -> int:

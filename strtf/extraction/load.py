@@ -60,7 +60,7 @@ def load_extractor(run_dir: RunDir, experiment: Experiment | None = None, jit_co
             f"{run_dir.vocabulary} must hold {config.vocabulary_size} tokens, as many as the run's encoder embeds. "
             f"Received: a vocabulary of the wrong size, {len(vocabulary)}. Restore the file, or train again."
         )
-    model = build_model(experiment, config, schema)
+    model = build_model(experiment, config, schema, trains=False)
     values, state = read_tensors(run_dir.weights)
     assign_named(model.trainable_variables, values, str(run_dir.weights))
     extractor = make_extractor(experiment, model, make_featurizer(experiment, schema, vocabulary), jit_compile)

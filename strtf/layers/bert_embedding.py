@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from strtf.layers.transformer_block import LAYER_NORM_EPSILON
+from strtf.layers.transformer_block import layer_norm
 
 
 class BertEmbedding(keras.layers.Layer):
@@ -22,7 +22,7 @@ class BertEmbedding(keras.layers.Layer):
         self.num_segments = num_segments
         self.hidden_size = hidden_size
         self.dropout = dropout
-        self.norm = keras.layers.LayerNormalization(epsilon=LAYER_NORM_EPSILON, dtype=self.dtype_policy, name="norm")
+        self.norm = layer_norm("norm", self.dtype_policy)
         self.seed_generator = keras.random.SeedGenerator()
 
     def build(self, input_shape):
@@ -33,7 +33,11 @@ class BertEmbedding(keras.layers.Layer):
 
     def _table(self, name, rows):
         initializer = keras.initializers.TruncatedNormal(stddev=0.02)
-        return self.add_weight(name=name, shape=(rows, self.hidden_size), initializer=initializer)
+        # in half precision it is the rows that are cast, not the table; and their gradients are summed in float32
+        dtype = "float64" if self.variable_dtype == "float64" else "float32"
+        return self.add_weight(
+            name=name, shape=(rows, self.hidden_size), initializer=initializer, dtype=dtype, autocast=False
+        )
 
     def call(self, token_ids, training=False):
         length = ops.shape(token_ids)[1]

@@ -37,10 +37,10 @@ class TransformerBlock(keras.layers.Layer):
         self.approximate_gelu = approximate_gelu
         self.dropout = dropout
         self.attention_output = keras.layers.Dense(hidden_size, dtype=self.dtype_policy, name="attention_output")
-        self.attention_norm = _layer_norm("attention_norm", self.dtype_policy)
+        self.attention_norm = layer_norm("attention_norm", self.dtype_policy)
         self.intermediate = keras.layers.Dense(intermediate_size, dtype=self.dtype_policy, name="intermediate")
         self.output_dense = keras.layers.Dense(hidden_size, dtype=self.dtype_policy, name="output")
-        self.output_norm = _layer_norm("output_norm", self.dtype_policy)
+        self.output_norm = layer_norm("output_norm", self.dtype_policy)
         self.seed_generator = keras.random.SeedGenerator()
 
     def build(self, input_shape):
@@ -143,7 +143,11 @@ class TransformerBlock(keras.layers.Layer):
         """Output projection, feed-forward and both residual branches: [R, D], [R, D] -> [R, D]."""
         attended = self.drop(self.attention_output(context), training)
         rows = self.attention_norm(rows + attended)  # Eq. (4)
-        hidden = keras.activations.gelu(self.intermediate(rows), approximate=self.approximate_gelu)
+        hidden = self.intermediate(rows)  # [R, intermediate_size]
+        # TensorFlow fuses GELU with the product before it, but not where a gradient is wanted: then half precision
+        # takes it longer than float32 and both casts together
+        hidden = at_least_float32(hidden) if training else hidden
+        hidden = keras.activations.gelu(hidden, approximate=self.approximate_gelu)
         return self.output_norm(rows + self.drop(self.output_dense(hidden), training))  # Eq. (5)
 
     def drop(self, x, training):
@@ -168,5 +172,8 @@ def at_least_float32(x):
     return x if wide else ops.cast(x, "float32")
 
 
-def _layer_norm(name, policy):
+def layer_norm(name, policy):
+    """BERT's LayerNorm, whose weights are float32 (or wider) under every dtype policy."""
+    if policy.variable_dtype in ("bfloat16", "float16"):
+        policy = f"mixed_{policy.variable_dtype}"
     return keras.layers.LayerNormalization(epsilon=LAYER_NORM_EPSILON, dtype=policy, name=name)

@@ -35,8 +35,12 @@ SYSTEMS = {
 }
 
 
-def build_model(experiment: Experiment, config: EncoderConfig, schema: Schema) -> ExtractionModel:
+def build_model(experiment: Experiment, config: EncoderConfig, schema: Schema, trains: bool = True) -> ExtractionModel:
     """The experiment's model with fresh weights.
+
+    Args:
+        trains: False keeps an encoder's weights in the precision they are multiplied in, so that no call casts them.
+            The numbers are the same.
 
     Raises:
         StrtfError: K > N, windows longer than the encoder's positions.
@@ -52,12 +56,15 @@ def build_model(experiment: Experiment, config: EncoderConfig, schema: Schema) -
             f"--max_tokens must be at most {config.max_positions}, the positions of the encoder. "
             f"Received: {options.max_tokens}."
         )
+    precision = experiment.training.precision.value
+    if not trains and options.system in PRETRAINED:
+        precision = precision.removeprefix("mixed_")
     model = SYSTEMS[options.system](
         config,
         options,
         TagScheme(schema.entity_types),
         schema.num_classes,
-        dtype=experiment.training.precision.value,
+        dtype=precision,
         name=options.system.value,
     )
     model.rdrop_weight = experiment.training.rdrop_weight

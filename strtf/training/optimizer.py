@@ -111,6 +111,12 @@ class FusedAdamW(keras.optimizers.AdamW):
             for variable, value in zip(column, values, strict=True):
                 variable.assign(value)
 
+    def _apply_weight_decay(self, variables):
+        # one pass over the weights; Keras' w - w * decay * rate takes three
+        for variable in filter(self._use_weight_decay, variables):
+            rate = ops.cast(self.learning_rate, variable.dtype)
+            variable.assign(variable * (1.0 - self.weight_decay * rate))
+
     def update_step(self, gradient, variable, learning_rate):
         if keras.backend.backend() != "tensorflow":
             super().update_step(gradient, variable, learning_rate)
