@@ -63,17 +63,12 @@ def test_a_c_program_gives_the_same_triples(exported, program, documents):
 def openvino_model(exported):
     openvino = pytest.importorskip("openvino")
     loaded = tf.saved_model.load(str(exported[0]))  # a name of its own: the signature alone does not keep the weights
-    converted = openvino.convert_model(loaded.signatures["token_ids"])
+    # by default OpenVINO reads TensorFlow's memory, which is gone once `loaded` is: then it now and then tagged nothing
+    converted = openvino.convert_model(loaded.signatures["token_ids"], share_weights=False)
     return openvino.Core().compile_model(converted, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
 
-# of unlike lengths in one batch OpenVINO now and then tags nothing at all; see the known gaps
-RAGGED = pytest.param(slice(5, 9), id="ragged", marks=pytest.mark.xfail(strict=False, reason="OpenVINO, now and then"))
-
-
-@pytest.mark.parametrize(
-    "chosen", [pytest.param(slice(0, 3), id="several"), pytest.param(slice(3, 4), id="empty text"), RAGGED]
-)
+@pytest.mark.parametrize("chosen", [slice(0, 3), slice(3, 4), slice(5, 9)], ids=["several", "empty text", "ragged"])
 def test_openvino_gives_the_same_labels(exported, openvino_model, documents, chosen):
     target, run_dir, _ = exported
     featurizer = load_extractor(run_dir).featurizer
