@@ -236,7 +236,7 @@ def tiny_schema():
 
 @pytest.fixture(scope="session")
 def make_model(tiny_config, tiny_schema, randomize):
-    """make_model(seed=0, precision="float32", trains=True, **options of the model): of `tiny_config`, random weights."""
+    """make_model(seed=0, precision="float32", trains=True, **options): a model of `tiny_config`, random weights."""
     from strtf.config import Experiment, ModelOptions, Precision, TrainingOptions, from_values
     from strtf.models.build import build_model
 

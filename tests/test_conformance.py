@@ -84,7 +84,7 @@ def test_mixed_precision_is_float32_outside_and_finite(make_model, batch, option
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 @pytest.mark.parametrize("options", ENCODERS.values(), ids=ENCODERS)
 def test_weights_that_are_cast_once_give_the_same_numbers(make_model, batch, options, precision):
-    trained, loaded = make_model(precision=precision, **options), make_model(precision=precision, trains=False, **options)
+    trained, loaded = (make_model(precision=precision, trains=trains, **options) for trains in (True, False))
     assign_named(loaded.trainable_variables, named_values(trained.trainable_variables), "checkpoint")
     half = precision.removeprefix("mixed_")
     assert half in {variable.dtype for variable in loaded.trainable_variables}
