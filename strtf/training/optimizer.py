@@ -63,7 +63,7 @@ class FusedAdamW(keras.optimizers.AdamW):
     """Keras' AdamW in fewer operations, which a training step has some twenty of for each variable.
 
     On TensorFlow each variable's update is one kernel. On JAX variables of one shape are updated as one: an update of
-    each would be a fifth of the program. The arithmetic is Keras' own (`epsilon` outside the bias correction).
+    each would be a fifth of the program. The arithmetic is Keras' own to rounding, `epsilon` outside its correction.
     With `use_ema`, `ema_momentum` is the limit of a decay that rises as min(`ema_momentum`, (1 + n) / (10 + n)) over
     the steps n, as in TensorFlow's `ExponentialMovingAverage`: otherwise the average of a short run would be mostly
     initial weights.
