@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from strtf.layers.precision import wide_dtype
 from strtf.layers.transformer_block import layer_norm
 
 
@@ -34,7 +35,7 @@ class BertEmbedding(keras.layers.Layer):
     def _table(self, name, rows):
         initializer = keras.initializers.TruncatedNormal(stddev=0.02)
         # in half precision it is the rows that are cast, not the table; and their gradients are summed in float32
-        dtype = "float64" if self.variable_dtype == "float64" else "float32"
+        dtype = wide_dtype(self.dtype_policy)
         return self.add_weight(
             name=name, shape=(rows, self.hidden_size), initializer=initializer, dtype=dtype, autocast=False
         )

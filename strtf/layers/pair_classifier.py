@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from strtf.layers.precision import wide_dtype
+
 # Tokens between two entities, in classes: each number up to 7, then doubling.
 DISTANCE_BOUNDS = np.int32([1, 2, 3, 4, 5, 6, 7, 8, 16, 32, 64, 128, 256])
 
@@ -42,7 +44,7 @@ class PairClassifier(keras.layers.Layer):
             self.hidden_size, kernel_initializer=initializer, dtype=policy, name="hidden_dense"
         )
         # logits in float32 (or wider): a softmax over half-precision logits loses small probabilities
-        wide = "float64" if policy.compute_dtype == "float64" else "float32"
+        wide = wide_dtype(policy)
         self.relation_dense = keras.layers.Dense(  # W_rc2, b_rc2
             self.num_classes, kernel_initializer=initializer, dtype=wide, name="relation_dense"
         )

@@ -15,7 +15,8 @@ from keras import ops
 from strtf.config import RcCompute, RcFeatures, RcMask
 from strtf.layers.alike import apply_in_turn
 from strtf.layers.attention_masks import rc_mask_matrix
-from strtf.layers.transformer_block import at_least_float32, masked_bias
+from strtf.layers.precision import at_least_float32
+from strtf.layers.transformer_block import masked_bias
 
 
 class RelationPass(keras.layers.Layer):

@@ -9,6 +9,8 @@ the whole code base:
 import keras
 from keras import ops
 
+from strtf.layers.precision import at_least_float32
+
 # Added to the scores of keys that may not be attended to. Finite: with a literal -inf a row without any key is
 # NaN, and 0 · NaN reaches [CLS] one block later. Scores are float32, where -1e9 is representable.
 MASKED_SCORE = -1e9
@@ -164,12 +166,6 @@ class TransformerBlock(keras.layers.Layer):
 def masked_bias(mask, dtype):
     """0 where the bool mask allows, MASKED_SCORE elsewhere."""
     return (1.0 - ops.cast(mask, dtype)) * MASKED_SCORE
-
-
-def at_least_float32(x):
-    """Half precision widened to float32; float32 and float64 unchanged."""
-    wide = keras.backend.standardize_dtype(x.dtype) in ("float32", "float64")
-    return x if wide else ops.cast(x, "float32")
 
 
 def layer_norm(name, policy):

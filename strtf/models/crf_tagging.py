@@ -6,6 +6,7 @@ from keras import ops
 
 from strtf.config import ModelOptions
 from strtf.layers.crf import Crf
+from strtf.layers.precision import wide_dtype
 from strtf.models.base import ExtractionModel, Task, weighted_mean
 from strtf.models.flops import dense_flops
 from strtf.text.bieos import TagScheme
@@ -27,7 +28,7 @@ class CrfTagging(ExtractionModel):
             learn_transitions: see `Crf`.
         """
         policy = self.dtype_policy
-        wide = "float64" if policy.compute_dtype == "float64" else "float32"
+        wide = wide_dtype(policy)
         self.tag_dropout = keras.layers.Dropout(options.dropout, dtype=policy, name="tag_dropout")
         self.tag_dense = keras.layers.Dense(scheme.num_tags, dtype=wide, name="tag_dense")  # W_ner, b_ner
         self.crf = Crf(

@@ -13,6 +13,7 @@ from keras import ops
 
 from strtf.config import ModelOptions
 from strtf.layers.bi_lstm_encoder import BiLstmEncoder
+from strtf.layers.precision import wide_dtype
 from strtf.layers.span_max import SpanMax
 from strtf.layers.str_encoder import EncoderConfig
 from strtf.layers.tag_decoder import TagDecoder
@@ -41,7 +42,7 @@ class JointBilstm(CrfTagging):
         super().__init__(TASKS_OF[options.tasks], dtype=dtype, **kwargs)
         # ---------------------------------------------------------------- layers
         policy, units = self.dtype_policy, options.units
-        wide = "float64" if policy.compute_dtype == "float64" else "float32"
+        wide = wide_dtype(policy)
         self.sizes = options.embedding_size, units
         self.encoder = BiLstmEncoder(config.vocabulary_size, *self.sizes, options.dropout, dtype=policy, name="encoder")
         self.encoder.build((None, None))

@@ -15,6 +15,7 @@ from keras import ops
 from strtf.config import ModelOptions
 from strtf.layers.bi_lstm_encoder import BiLstmEncoder
 from strtf.layers.capsules import ITERATIONS, ClassCapsules, margin_losses, squash
+from strtf.layers.precision import wide_dtype
 from strtf.layers.str_encoder import EncoderConfig
 from strtf.models.base import TASKS_OF, ExtractionModel, Task
 from strtf.models.flops import bi_lstm_flops, bi_lstm_product, dense_flops
@@ -42,7 +43,7 @@ class Rcn(ExtractionModel):
         super().__init__(TASKS_OF[options.tasks], dtype=dtype, **kwargs)
         # ---------------------------------------------------------------- layers
         policy, self.sizes = self.dtype_policy, (options.embedding_size, options.units)
-        wide = "float64" if policy.compute_dtype == "float64" else "float32"
+        wide = wide_dtype(policy)
         self.encoder = BiLstmEncoder(config.vocabulary_size, *self.sizes, options.dropout, dtype=policy, name="encoder")
         self.piece_dropout = keras.layers.Dropout(options.dropout, dtype=policy, name="piece_dropout")
         self.primary_dense = keras.layers.Dense(CAPSULES * PRIMARY_SIZE, dtype=wide, name="primary_dense")

@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from strtf.config import ModelOptions
+from strtf.layers.precision import wide_dtype
 from strtf.layers.span_max import SpanMax
 from strtf.layers.str_encoder import EncoderConfig, StrEncoder
 from strtf.models.base import TASKS_OF, Task
@@ -37,7 +38,7 @@ class Spert(CrfTagging):
         super().__init__(TASKS_OF[options.tasks], dtype=dtype, **kwargs)
         # ---------------------------------------------------------------- layers
         policy = self.dtype_policy
-        wide = "float64" if policy.compute_dtype == "float64" else "float32"
+        wide = wide_dtype(policy)
         self.encoder = StrEncoder(config, 0, options.dropout, dtype=policy, name="encoder")
         self.encoder.build((None, None))
         self.encoder.built = True
