@@ -8,6 +8,7 @@ from strtf.flags import define_options, options_from_flags, run
 flags.DEFINE_string("runs", None, "Results of `python -m experiments.run`, of one corpus or several: tables II to VI.")
 flags.DEFINE_enum("format", "markdown", ["markdown", "latex", "csv"], "How the tables are written.")
 flags.DEFINE_string("figure", None, "Also draw K × mask, table V, into this PNG file.")
+flags.DEFINE_string("learning_curves", None, "Also draw all rows' development F1 over the epochs into this PNG file.")
 flags.DEFINE_string("output", "-", "File for the tables; - is standard output.")
 define_options(DataOptions)  # the corpus of table I
 
@@ -19,7 +20,7 @@ def main() -> None:
     FLAGS = flags.FLAGS
     if FLAGS.output != "-":
         check_writable(FLAGS.output)
-    text = report(FLAGS.runs, options_from_flags(DataOptions), FLAGS.format, FLAGS.figure)
+    text = report(FLAGS.runs, options_from_flags(DataOptions), FLAGS.format, FLAGS.figure, FLAGS.learning_curves)
     write_report(text, FLAGS.output)
 
 

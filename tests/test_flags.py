@@ -210,7 +210,7 @@ def test_a_process_ends_with_one_line_and_code_1(arguments, message):
         ("train", {"run_dir", "resume", *IDS}),
         ("evaluate", {"run_dir", "split", "json", "test_data"}),
         ("predict", {"run_dir", "input", "output", "format", "rc_memory_mb", "resume", "rejects", "intra_op_threads"}),
-        ("tables", {"runs", "format", "figure", "output", "data_dir"}),
+        ("tables", {"runs", "format", "figure", "learning_curves", "output", "data_dir"}),
     ],
 )
 def test_help_lists_the_flags(entry, listed):

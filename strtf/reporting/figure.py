@@ -6,8 +6,9 @@ import pandas as pd
 
 from strtf.errors import StrtfError
 from strtf.evaluation.scores import ROWS
+from strtf.reporting.drawing import panels, write_png
 from strtf.reporting.paper import K_AND_MASK, TABLE_5
-from strtf.run_dir import check_writable, replacing
+from strtf.run_dir import check_writable
 
 COLORS = {13: "tab:orange", 14: "tab:blue"}  # by equation
 ASIDE = {13: -0.08, 14: 0.08}  # so that the two masks' error bars stand beside each other
@@ -34,7 +35,7 @@ def draw(frame: pd.DataFrame, corpus: str, path: str | os.PathLike) -> None:
         raise StrtfError(
             f"--figure must have results to draw. Received: none of {TABLE_5.folder}. Train its rows first."
         )
-    figure, axes = _figure(len(TABLE_5.scores))
+    figure, axes = panels(len(TABLE_5.scores), "--figure")
     ticks = sorted({k for k, _ in K_AND_MASK.values()})
     for axis, score in zip(axes, TABLE_5.scores, strict=True):
         for equation, color in COLORS.items():
@@ -43,19 +44,7 @@ def draw(frame: pd.DataFrame, corpus: str, path: str | os.PathLike) -> None:
         axis.grid(alpha=0.3)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize="small")
     figure.suptitle(f"K and MASK_rc on {corpus}, test split, mean ± standard deviation over seeds")
-    with replacing(path) as partial:
-        figure.savefig(partial, format="png", dpi=150)
-
-
-def _figure(panels: int):
-    try:
-        from matplotlib.figure import Figure  # without pyplot: no display, nothing global
-    except ImportError as error:
-        raise StrtfError(
-            "--figure must have matplotlib to draw with. Received: no such package. Install strtf[tables]."
-        ) from error
-    figure = Figure(figsize=(5.0 * panels, 4.2), layout="constrained")
-    return figure, figure.subplots(1, panels)
+    write_png(figure, path)
 
 
 def _lines(axis, frame: pd.DataFrame, score: str, equation: int, color: str) -> None:

@@ -8,6 +8,7 @@ from strtf.config import DataOptions
 from strtf.data.load import split_paths
 from strtf.errors import StrtfError
 from strtf.reporting.figure import draw
+from strtf.reporting.learning_curves import draw_learning_curves
 from strtf.reporting.paper import TABLE_5, TABLES
 from strtf.reporting.render import paragraph, render
 from strtf.reporting.results import Records, read_results
@@ -23,8 +24,10 @@ NOTE = (
 )
 
 
-def report(runs: str | None, data: DataOptions, style: str, figure: str | None) -> str:
-    """The tables as text; draws K × mask where a path is given.
+def report(
+    runs: str | None, data: DataOptions, style: str, figure: str | None = None, learning_curves: str | None = None
+) -> str:
+    """The tables as text; draws K × mask and the learning curves where their paths are given.
 
     Args:
         runs: directory of results, of one corpus or of several; None: table I alone.
@@ -38,12 +41,16 @@ def report(runs: str | None, data: DataOptions, style: str, figure: str | None) 
         raise StrtfError("--runs must be a directory of results, or --data_dir a corpus. Received: neither.")
     if style == "csv" and runs and has_corpus:
         raise StrtfError("--format=csv must have one kind of table. Received: --runs and a corpus. Give one of them.")
-    if figure:
-        check_writable(figure)
+    for path in filter(None, (figure, learning_curves)):
+        check_writable(path)
     results = read_results(runs) if runs else {}
     frames = {corpus: _frames(records) for corpus, records in results.items()}
     if figure:
-        _draw(frames, figure)
+        corpus, tables = _only_one("--figure", frames)
+        draw(tables[TABLES.index(TABLE_5)], corpus, figure)
+    if learning_curves:
+        corpus, records = _only_one("--learning_curves", results)
+        draw_learning_curves(records, corpus, learning_curves)
     if style == "csv":
         return _csv(frames) if runs else _statistics(data, style)
     parts = [_statistics(data, style)] if has_corpus else []
@@ -87,11 +94,11 @@ def _csv(frames: dict[str, list[pd.DataFrame]]) -> str:
     return render("", whole[["corpus", *whole.columns.drop("corpus")]], "csv")
 
 
-def _draw(frames: dict[str, list[pd.DataFrame]], path: str) -> None:
-    if len(frames) != 1:
+def _only_one(flag: str, by_corpus: dict):
+    """(corpus, its value), for what is drawn of one corpus alone."""
+    if len(by_corpus) != 1:
         raise StrtfError(
-            f"--figure must have the results of one corpus. Received: {', '.join(frames) or 'none'}. "
+            f"{flag} must have the results of one corpus. Received: {', '.join(by_corpus) or 'none'}. "
             "Name the corpus' own directory in --runs."
         )
-    ((corpus, tables),) = frames.items()
-    draw(tables[TABLES.index(TABLE_5)], corpus, path)
+    return next(iter(by_corpus.items()))

@@ -78,6 +78,12 @@ def test_a_figure_of_two_corpora_is_an_error(result, runs, tmp_path):
         report(str(tmp_path), DataOptions(), "markdown", str(tmp_path / "figure.png"))
 
 
+def test_learning_curves_of_two_corpora_are_an_error(result, runs, tmp_path):
+    result("table_2_ner/rdcnn", 0, {"ner": COUNTS}, corpus="others")
+    with pytest.raises(StrtfError, match="--learning_curves must have the results of one corpus"):
+        report(str(tmp_path), DataOptions(), "markdown", learning_curves=str(tmp_path / "curves.png"))
+
+
 def test_output(tmp_path, capsys):
     write_report("a table\n", "-")
     assert capsys.readouterr().out == "a table\n"
