@@ -32,6 +32,7 @@ TENSORFLOW_IN_FUNCTIONS = (
     "device.py",
     "extraction/compiled.py",
     "layers/crf.py",
+    "layers/dropout.py",
     "pretrained/google_bert.py",
     "quiet.py",
 )

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from strtf.layers.dropout import dropout
 from strtf.layers.precision import wide_dtype
 from strtf.layers.transformer_block import layer_norm
 
@@ -46,7 +47,7 @@ class BertEmbedding(keras.layers.Layer):
         # one segment only: the task never joins two sentences
         x = self.norm(words + (self.position[:length] + self.segment[0])[None])
         if training and self.dropout:
-            x = keras.random.dropout(x, self.dropout, seed=self.seed_generator)
+            x = dropout(x, self.dropout, self.seed_generator)
         return x
 
     def get_config(self):

@@ -9,6 +9,7 @@ the whole code base:
 import keras
 from keras import ops
 
+from strtf.layers.dropout import dropout
 from strtf.layers.precision import at_least_float32
 
 # Added to the scores of keys that may not be attended to. Finite: with a literal -inf a row without any key is
@@ -156,7 +157,7 @@ class TransformerBlock(keras.layers.Layer):
         """Dropout while training; dtype and shape unchanged."""
         if not training or not self.dropout:
             return x
-        return keras.random.dropout(x, self.dropout, seed=self.seed_generator)
+        return dropout(x, self.dropout, self.seed_generator)
 
     def get_config(self):
         names = ("num_heads", "hidden_size", "intermediate_size", "approximate_gelu", "dropout")
