@@ -94,16 +94,20 @@ def corpus_file(name: str) -> pathlib.Path:
     return path
 
 
-def make_row(file: pathlib.Path, seed: int, shared: Sequence[str], results: pathlib.Path) -> Row:
+def make_row(
+    file: pathlib.Path, seed: int, shared: Sequence[str], results: pathlib.Path, corpus_settings: str = ""
+) -> Row:
     """A row from its flag file.
 
     Args:
-        shared: arguments that follow the flag file: the corpus' file, data, encoder.
+        shared: arguments that follow the flag file: data, encoder.
+        corpus_settings: name of a file in `experiments/corpora`; what a row says itself overrules it.
 
     Raises:
         StrtfError: what is wrong in the flag file, with its name.
     """
-    arguments = (f"--flagfile={file.as_posix()}", *shared, f"--seed={seed}")
+    files = ([corpus_file(corpus_settings)] if corpus_settings else []) + [file]
+    arguments = (*(f"--flagfile={each.as_posix()}" for each in files), *shared, f"--seed={seed}")
     try:
         experiment = parse_experiment(list(arguments))
     except StrtfError as error:

@@ -15,7 +15,7 @@ import sys
 
 from absl import flags
 
-from experiments.plan import Row, corpus_file, flag_files, make_plan, make_row
+from experiments.plan import Row, flag_files, make_plan, make_row
 from experiments.pool import Pool
 from strtf.errors import StrtfError
 from strtf.flags import run
@@ -36,7 +36,7 @@ def define_flags(values: flags.FlagValues) -> None:
         "Flag files, one a row, or folders of them. All tables by default.", flag_values=values,
     )  # fmt: skip
     flags.DEFINE_string(
-        "corpus", "", "Name of a file in experiments/corpora, read after each row. Rows may name a corpus themselves.",
+        "corpus", "", "Name of a file in experiments/corpora, read before each row. Rows may name a corpus themselves.",
         flag_values=values,
     )  # fmt: skip
     flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds.", flag_values=values)
@@ -76,11 +76,11 @@ def _rows(options: flags.FlagValues) -> list[Row]:
         if not seed.isdigit():
             raise StrtfError(f"--seeds must be whole numbers, such as 0,1,2. Received: {seed!r}.")
     given = [f"--{name}={value}" for name in ("data_dir", "encoder") if (value := getattr(options, name))]
-    corpus = [f"--flagfile={corpus_file(options.corpus).as_posix()}"] if options.corpus else []
-    shared = [*corpus, *given, *options.option]
+    shared = [*given, *options.option]
     results, files = pathlib.Path(options.results), flag_files(options.rows)
     # seed by seed: a table is whole with one seed before the next begins
-    return [make_row(file, int(seed), shared, results) for seed in dict.fromkeys(options.seeds) for file in files]
+    seeds = map(int, dict.fromkeys(options.seeds))
+    return [make_row(file, seed, shared, results, options.corpus) for seed in seeds for file in files]
 
 
 def table(rows: list[Row]) -> str:
