@@ -53,15 +53,15 @@ def measure(values: flags.FlagValues, peak) -> list[dict]:
     if "utilisation" in parts:
         rows.append(extract_synthetic.utilisation_row(values.size, values.precision, peak, effort))
     if set(STREAMING) & set(parts):
-        rows += streaming_rows(values, parts, effort)
+        rows += streaming_rows(values, parts, effort, peak)
     return rows
 
 
-def streaming_rows(values: flags.FlagValues, parts: list[str], effort) -> list[dict]:
+def streaming_rows(values: flags.FlagValues, parts: list[str], effort, peak) -> list[dict]:
     from benchmarks import extract_streaming
 
     wanted = extract_streaming.Wanted("streaming" in parts, values.jit_compile, "threads" in parts)
-    return extract_streaming.streaming_rows(values.run_dir, values.documents, wanted, values.seed, effort)
+    return extract_streaming.streaming_rows(values.run_dir, values.documents, wanted, values.seed, effort, peak)
 
 
 def corpus_experiment(values: flags.FlagValues):

@@ -14,16 +14,19 @@ import time
 import numpy as np
 
 from benchmarks.harness import Effort, interleaved
+from benchmarks.peak import MatrixPeak
 from strtf.config import Precision
 from strtf.data.corpus import json_line
 from strtf.data.documents import read_documents
 from strtf.data.load import load_split
 from strtf.data.shapes import ExactShapes, SentenceBatch
+from strtf.extraction.cost import extraction_cost
 from strtf.extraction.load import load_extractor
 from strtf.extraction.predict import Job, extract_job
 from strtf.extraction.records import extraction_record
 from strtf.quiet import held_back_stderr
 from strtf.run_dir import RunDir
+from strtf.schema import Sentence
 
 CORPUS = "angiography"
 # share of the documents: a clause, a whole report, several reports in one document
@@ -63,12 +66,12 @@ class Wanted:
     threads: bool
 
 
-def streaming_rows(run_dir: str, count: int, wanted: Wanted, seed: int, effort: Effort) -> list[dict]:
+def streaming_rows(run_dir: str, count: int, wanted: Wanted, seed: int, effort: Effort, peak: MatrixPeak) -> list[dict]:
     """A row of each side, see README.md."""
     with tempfile.TemporaryDirectory() as directory:
         opened = Opened(RunDir(run_dir).require(), mixed_documents(count, seed), pathlib.Path(directory))
         opened.source.write_text("".join(f"{text}\n" for text in opened.documents), encoding="utf-8")
-        rows = _settings_rows(opened, wanted.jit_compile, effort) if wanted.settings else []
+        rows = _settings_rows(opened, wanted.jit_compile, effort, peak) if wanted.settings else []
         return rows + (_thread_rows(opened, effort.repeats) if wanted.threads else [])
 
 
@@ -88,7 +91,7 @@ def mixed_documents(count: int, seed: int) -> list[str]:
     return [makers[kind]() for kind in kinds]
 
 
-def _settings_rows(opened: Opened, jit_compile: bool, effort: Effort) -> list[dict]:
+def _settings_rows(opened: Opened, jit_compile: bool, effort: Effort, peak: MatrixPeak) -> list[dict]:
     settings = {"stream": {}, "stream_mixed_bfloat16": {"precision": Precision.MIXED_BFLOAT16}}
     extractors = {name: _extractor(opened.run_dir, **given) for name, given in settings.items()}
     if jit_compile:
@@ -98,19 +101,32 @@ def _settings_rows(opened: Opened, jit_compile: bool, effort: Effort) -> list[di
     sides["loop"] = _loop(opened, extractor, 1)
     sides["batches"] = _loop(opened, padded_batches(opened.run_dir), BATCH)
     timings = interleaved(sides, effort)
+    gflop, limit = _gflop(opened, extractor), peak.measure()
     return [
         {
             "part": "streaming",
             **opened.facts(),
+            "gflop": gflop,
             "setting": name,
             "documents_per_second": len(opened.documents) / timing.median,
             **{f"over_{side}": timings[side].median / timing.median for side in ("loop", "batches", "stream")},
+            "gflops": gflop / timing.median,
+            # of float32's peak, whatever the setting: the times at that peak are the bound of any float32 program
+            "share_of_peak": gflop / timing.median / limit,
             "first_ms": 1000.0 * timing.first,
             "time_spread": timing.spread,
             "repeats": len(timing.samples),
         }
         for name, timing in timings.items()
     ]
+
+
+def _gflop(opened: Opened, extractor) -> float:
+    """Operations by formula: no padding, the pairs of the entities that the model finds."""
+    found = zip(opened.documents, extractor.extract(opened.documents), strict=True)
+    sentences = [Sentence(str(number), text, one.entities) for number, (text, one) in enumerate(found)]
+    examples, _ = extractor.featurizer.corpus(sentences)
+    return extraction_cost(extractor, opened.documents, examples).flops / 1e9
 
 
 def _extractor(run_dir: RunDir, precision: Precision | None = None):
