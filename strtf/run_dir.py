@@ -39,6 +39,7 @@ class RunDir:
         self.config = self.path / "config.json"
         self.schema = self.path / "schema.json"
         self.rules = self.path / "rules.json"
+        self.data = self.path / "data.json"
         self.encoder = self.path / "encoder.json"
         self.vocabulary = self.path / "vocab.txt"
         self.weights = self.path / "best.safetensors"

@@ -9,13 +9,14 @@ of the paper's authors (see `authors_json`).
 import collections
 import contextlib
 import dataclasses
+import hashlib
 import itertools
 import json
 import logging
 import math
 import os
 import pathlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from strtf.data import authors_json
 from strtf.data.documents import (
@@ -153,16 +154,25 @@ def write_corpus(path: str | os.PathLike, sentences: Iterable[Sentence]) -> None
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(temporary, "w", encoding="utf-8", newline="\n") as stream:
-            for sentence in sentences:
-                record = dataclasses.asdict(sentence)
-                del record["source"]
-                stream.write(json_line(record))
+            stream.writelines(map(_native_line, sentences))
         os.replace(temporary, path)
     except OSError as error:
         raise StrtfError(f"{path} must be writable. Received: {error.strerror}. Choose another path.") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def fingerprint(sentences: Sequence[Sentence]) -> dict:
+    """What tells one corpus from another: {"sentences": int, "sha256": hex digest of their native lines, in order}."""
+    lines = "".join(map(_native_line, sentences)).encode("utf-8", errors="surrogatepass")
+    return {"sentences": len(sentences), "sha256": hashlib.sha256(lines).hexdigest()}
+
+
+def _native_line(sentence: Sentence) -> str:
+    record = dataclasses.asdict(sentence)
+    del record["source"]
+    return json_line(record)
 
 
 def json_line(record: dict) -> str:

@@ -12,6 +12,7 @@ import keras
 from strtf.config import Experiment, Tasks
 from strtf.data.batches import Shapes, TrainingBatches
 from strtf.data.boundaries import possible_sizes
+from strtf.data.corpus import fingerprint
 from strtf.data.features import Example
 from strtf.data.load import load_split, load_training_splits
 from strtf.data.shapes import ExactShapes
@@ -22,7 +23,7 @@ from strtf.extraction.load import make_extractor, make_featurizer
 from strtf.models.base import ExtractionModel
 from strtf.models.build import build_model
 from strtf.pretrained.load import assign_weights, open_pretrained
-from strtf.run_dir import RunDir, read_json, write_json
+from strtf.run_dir import RunDir, read_as, read_json, write_json
 from strtf.schema import Schema
 from strtf.training.loop import Trainer
 from strtf.training.optimizer import make_optimizer
@@ -43,6 +44,8 @@ def train(experiment: Experiment, run_dir: RunDir, resume: bool = False) -> Trai
     _check_run_dir(experiment, run_dir, resume)
     make_deterministic(experiment.training.seed)
     train_split, dev_split = load_training_splits(experiment.data)
+    data = {"train": fingerprint(train_split), "dev": fingerprint(dev_split)}
+    _check_data(data, run_dir)
     schema = _schema(experiment, train_split)
     schema.check(train_split)
     schema.check(dev_split)
@@ -65,7 +68,7 @@ def train(experiment: Experiment, run_dir: RunDir, resume: bool = False) -> Trai
         trainer.restore()
         print(f"Resuming after epoch {trainer.state.epoch}, step {trainer.state.step_in_epoch}.", flush=True)
     elif not run_dir.exists():
-        _create(run_dir, experiment, schema, pretrained, train_split)
+        _create(run_dir, experiment, schema, pretrained, TypePairRule.fit(train_split), data)
     return trainer.fit()
 
 
@@ -109,6 +112,22 @@ def _check_run_dir(experiment: Experiment, run_dir: RunDir, resume: bool) -> Non
         )
 
 
+def _check_data(data: dict, run_dir: RunDir) -> None:
+    """A run goes on with the sentences that it began with; their paths alone do not say so."""
+    began = read_as(run_dir.data, _sizes_and_digests) if run_dir.data.exists() else _sizes_and_digests(data)
+    now = _sizes_and_digests(data)
+    changed = [f"{split}: {began[split][0]}, now {now[split][0]}" for split in now if began[split] != now[split]]
+    if changed:
+        raise StrtfError(
+            f"--resume must find the sentences that the run began with. Received: {run_dir.path}, whose data changed "
+            f"(sentences {'; '.join(changed)}). Restore the files, or start another run."
+        )
+
+
+def _sizes_and_digests(data: dict) -> dict[str, tuple[int, str]]:
+    return {split: (data[split]["sentences"], data[split]["sha256"]) for split in ("train", "dev")}
+
+
 def _schema(experiment: Experiment, train_split) -> Schema:
     given = experiment.data.schema
     if given:
@@ -142,7 +161,9 @@ def _report(train_split, dev_split, examples, schema: Schema, lost: collections.
         print(f"Not representable in training: {items}", flush=True)
 
 
-def _create(run_dir: RunDir, experiment: Experiment, schema: Schema, pretrained, train_split) -> None:
+def _create(
+    run_dir: RunDir, experiment: Experiment, schema: Schema, pretrained, rules: TypePairRule, data: dict
+) -> None:
     """Makes the run directory whole: written beside its place, then renamed over nothing or an empty directory."""
     path = run_dir.path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -151,7 +172,8 @@ def _create(run_dir: RunDir, experiment: Experiment, schema: Schema, pretrained,
     try:
         write_json(partial.schema, schema.to_json())
         write_json(partial.encoder, pretrained.config.to_json())
-        write_json(partial.rules, TypePairRule.fit(train_split).to_json())
+        write_json(partial.rules, rules.to_json())
+        write_json(partial.data, data)
         pretrained.vocabulary.save(partial.vocabulary)
         write_json(partial.config, experiment.to_json())
         os.replace(partial.path, path)

@@ -6,11 +6,13 @@ import pytest
 
 from strtf.config import DataOptions, Experiment, TrainingOptions
 from strtf.data.boundaries import FARTHEST
-from strtf.data.corpus import write_corpus
+from strtf.data.corpus import fingerprint, write_corpus
+from strtf.errors import StrtfError
+from strtf.evaluation.rules import TypePairRule
 from strtf.pretrained.load import open_pretrained
-from strtf.run_dir import RunDir
+from strtf.run_dir import RunDir, write_json
 from strtf.schema import Entity, Schema, Sentence
-from strtf.training.train import _create, _schema, batch_shapes
+from strtf.training.train import _check_data, _create, _schema, batch_shapes
 
 
 def test_a_subsample_keeps_the_whole_inventory(tmp_path):
@@ -25,7 +27,7 @@ class TestCreate:
     """A run directory appears whole or not at all."""
 
     def create(self, path, tiny_experiment, pretrained):
-        _create(RunDir(path), tiny_experiment(), Schema(("Drug",), ()), pretrained, [])
+        _create(RunDir(path), tiny_experiment(), Schema(("Drug",), ()), pretrained, TypePairRule.fit([]), {})
 
     @pytest.fixture
     def pretrained(self, two_block_encoder_dir):
@@ -43,6 +45,40 @@ class TestCreate:
         with pytest.raises(OSError):
             self.create(tmp_path / "run", tiny_experiment, pretrained)
         assert os.listdir(tmp_path) == ["run"]
+
+
+class TestData:
+    """A run goes on with the data that it began with."""
+
+    def data(self, *texts):
+        sentences = [Sentence(f"s{number}", text) for number, text in enumerate(texts)]
+        return {"train": fingerprint(sentences), "dev": fingerprint(sentences[:1])}
+
+    @pytest.fixture
+    def run_dir(self, tmp_path):
+        write_json(RunDir(tmp_path).data, self.data("ab", "cd"))
+        return RunDir(tmp_path)
+
+    def test_the_same(self, run_dir):
+        _check_data(self.data("ab", "cd"), run_dir)
+
+    @pytest.mark.parametrize("texts", [("ab", "cD"), ("ab",), ("cd", "ab")])
+    def test_another_text_number_or_order(self, run_dir, texts):
+        with pytest.raises(StrtfError, match="must find the sentences that the run began with"):
+            _check_data(self.data(*texts), run_dir)
+
+    def test_the_message_counts_the_split_that_changed(self, run_dir):
+        with pytest.raises(StrtfError, match=r"\(sentences train: 2, now 3\)"):
+            _check_data(self.data("ab", "cd", "ef"), run_dir)
+
+    @pytest.mark.parametrize("damaged", [5, {"train": {"sentences": 2}}])
+    def test_a_damaged_note(self, run_dir, damaged):
+        write_json(run_dir.data, damaged)
+        with pytest.raises(StrtfError, match="data.json must be as training wrote it"):
+            _check_data(self.data("ab", "cd"), run_dir)
+
+    def test_a_run_that_did_not_note_its_data(self, tmp_path):
+        _check_data(self.data("ab"), RunDir(tmp_path))
 
 
 class TestBatchShapes:
