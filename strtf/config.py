@@ -291,6 +291,11 @@ class TrainingOptions(Options):
         "Choose the threshold between 'No relation' and a relation by development F1, after each epoch; "
         "off: the most probable class (the paper).",
     )
+    tune_entity_threshold: bool = option(
+        True,
+        "Choose the probability that an entity outside any relation must have by development F1, after each epoch; "
+        "off: all entities of the best tagging (the paper).",
+    )
     precision: Precision = option(Precision.FLOAT32, "Arithmetic of the blocks; float16 scales its loss.")
     jit_compile: bool = option(
         False, "Compile with XLA: the training step, or, named for predict, the extraction.", operational=True

@@ -1,17 +1,25 @@
-"""The threshold between "No relation" and a relation, chosen on the development split.
+"""Thresholds that the development split chooses: between "No relation" and a relation, and for lone entities.
 
 The most probable class is the best answer to one pair, but not what makes the best F1 over many: where relations are
 rare, or annotated with gaps, a lower threshold finds more than it spoils. `Extractor.no_relation_shift` is that
 threshold on the margin between a relation's logit and that of "No relation".
+
+Likewise the best tagging holds entities that are hardly likelier than not. `Extractor.entity_threshold` is the
+probability that an entity must have; those that a relation holds stay in any case, so it changes no relation.
 """
 
 import math
 from collections.abc import Iterable, Sequence
 
-from strtf.evaluation.evaluate import gold_pairs, relation_tuples
+from strtf.evaluation.evaluate import entity_tuples, gold_pairs, relation_tuples
+from strtf.evaluation.scores import compare
 from strtf.extraction.extractor import Extraction, Extractor
 from strtf.models.base import Task
 from strtf.schema import Sentence
+
+# Few, so that a small split does not choose by a single entity; and none so near to 1, where most entities are, that
+# the rounding of another batch would decide.
+ENTITY_THRESHOLDS = tuple(percent / 100 for percent in range(0, 100, 5))
 
 
 def tune_threshold(extractor: Extractor, sentences: Sequence[Sentence]) -> list[Extraction] | None:
@@ -22,9 +30,10 @@ def tune_threshold(extractor: Extractor, sentences: Sequence[Sentence]) -> list[
 
     Returns:
         What the extractor finds in the sentences with that threshold, relations' probabilities given that there is
-        one; None where the model does not tag.
+        one, and with no threshold for entities; None where the model does not tag.
     """
-    before, extractor.no_relation_shift = extractor.no_relation_shift, -math.inf  # every pair names a relation
+    # every pair names a relation, so no entity is alone
+    before, extractor.no_relation_shift = extractor.no_relation_shift, -math.inf
     try:
         tags = Task.NER in extractor.model.tasks
         found = extractor.extract([sentence.text for sentence in sentences]) if tags else None
@@ -38,6 +47,29 @@ def tune_threshold(extractor: Extractor, sentences: Sequence[Sentence]) -> list[
     best = best_threshold(margins, sum(map(len, gold)))
     extractor.no_relation_shift = before if best is None else best
     return [extraction.above(extractor.no_relation_shift) for extraction in found] if tags else None
+
+
+def tune_entity_threshold(
+    extractor: Extractor, sentences: Sequence[Sentence], found: Sequence[Extraction] | None = None
+) -> list[Extraction]:
+    """Sets the `entity_threshold` with the highest F1 on the sentences; of equal ones, the lowest.
+
+    Args:
+        found: what the extractor finds in them without such a threshold; extracted when None.
+
+    Returns:
+        What it finds with it.
+    """
+    if found is None:
+        extractor.entity_threshold = 0.0
+        found = extractor.extract([sentence.text for sentence in sentences])
+    gold = [entity_tuples(sentence.entities) for sentence in sentences]
+
+    def f1(threshold: float) -> float:
+        return compare(gold, [entity_tuples(each.confident(threshold).entities) for each in found]).f1
+
+    extractor.entity_threshold = max(ENTITY_THRESHOLDS, key=f1)
+    return [each.confident(extractor.entity_threshold) for each in found]
 
 
 def best_threshold(margins: Iterable[tuple[float, bool]], gold: int) -> float | None:

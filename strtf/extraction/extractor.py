@@ -44,6 +44,19 @@ class Extraction:
         parts = (self.relations, self.relation_probabilities, self.relation_margins)
         return Extraction(self.entities, self.entity_probabilities, *(tuple(part[i] for i in kept) for part in parts))
 
+    def confident(self, threshold: float) -> "Extraction":
+        """Without the entities that are less probable and that no relation holds; ids are counted anew."""
+        held = {entity for relation in self.relations for entity in (relation.head, relation.tail)}
+        each = list(zip(self.entities, self.entity_probabilities, strict=True))
+        kept = [(entity, p) for entity, p in each if p >= threshold or entity.id in held]
+        ids = {entity.id: first.id for (entity, _), first in zip(kept, self.entities, strict=False)}
+        return dataclasses.replace(
+            self,
+            entities=tuple(dataclasses.replace(entity, id=ids[entity.id]) for entity, _ in kept),
+            entity_probabilities=tuple(p for _, p in kept),
+            relations=tuple(Relation(ids[r.head], ids[r.tail], r.type) for r in self.relations),
+        )
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Item:
@@ -83,16 +96,18 @@ class Extractor:
         options: `ModelOptions` of the run.
         no_relation_shift: added to the "No relation" logit: the margin a relation must have. See `PriorCorrection`
             and `evaluation/threshold.py`.
+        entity_threshold: probability that an entity must have which no relation holds; see there too.
         shapes: how batches are padded; what suits the backend when None.
         jit_compile: compile with XLA, also on TensorFlow.
     """
 
     def __init__(self, model: ExtractionModel, featurizer: Featurizer, options, no_relation_shift: float = 0.0,
-                 shapes: Shapes | None = None, jit_compile: bool = False):  # fmt: skip
+                 entity_threshold: float = 0.0, shapes: Shapes | None = None, jit_compile: bool = False):  # fmt: skip
         self.model = model
         self.featurizer = featurizer
         self.options = options
         self.no_relation_shift = no_relation_shift
+        self.entity_threshold = entity_threshold
         self.shapes = shapes or _shapes(model, options, jit_compile or compiles_each_shape())
         self._encode = compiled(model, model.encode, jit_compile)
         if Task.NER in model.tasks:
@@ -275,7 +290,7 @@ class Extractor:
             tuple(relations),
             tuple(pair.probability for pair in related),
             tuple(pair.margin for pair in related),
-        )
+        ).confident(self.entity_threshold)
 
 
 def _shapes(model: ExtractionModel, options, few: bool) -> Shapes:

@@ -65,6 +65,7 @@ def load_extractor(run_dir: RunDir, experiment: Experiment | None = None, jit_co
     assign_named(model.trainable_variables, values, str(run_dir.weights))
     extractor = make_extractor(experiment, model, make_featurizer(experiment, schema, vocabulary), jit_compile)
     extractor.no_relation_shift = float(state.get("no_relation_shift", extractor.no_relation_shift))
+    extractor.entity_threshold = float(state.get("entity_threshold", extractor.entity_threshold))
     return extractor
 
 

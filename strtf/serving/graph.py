@@ -49,6 +49,7 @@ class TokenGraph:
         self.model.require(Task.NER)
         self.schema = extractor.featurizer.schema
         self.no_relation_shift = extractor.no_relation_shift
+        self.entity_threshold = extractor.entity_threshold
         self.scorer = None
         if Task.RC in self.model.tasks:
             self.scorer = PairScorer(self.model, extractor.options, self.schema.num_classes)
@@ -87,8 +88,19 @@ class TokenGraph:
         related = tf.where(label > 0)[:, 0]
         return Pairs(*(tf.gather(column, related) for column in (first, second, label, tf.reduce_max(p, axis=1))))
 
+    def confident(self, spans: Spans, pairs: Pairs) -> tuple[Spans, Pairs]:
+        """Without the spans that are less probable than `entity_threshold` and in no pair; indices are those left."""
+        members = tf.concat([pairs.first, pairs.second], axis=0)
+        kept = (spans.probability >= self.entity_threshold) | (count_by(members, tf.size(spans.row)) > 0)
+        place = tf.cumsum(tf.cast(kept, tf.int32)) - 1
+        spans = Spans(*(tf.boolean_mask(column, kept) for column in spans))
+        return spans, pairs._replace(first=tf.gather(place, pairs.first), second=tf.gather(place, pairs.second))
+
     def __call__(self, token_ids, lengths):
-        """Tags [B, T], spans and related pairs of rows that are no more than one window each."""
+        """Tags [B, T], spans and related pairs of rows that are no more than one window each.
+
+        The tags are the best tagging, also where it spells spans that are left out.
+        """
         batch = {"token_ids": token_ids, "lengths": lengths}
         states = self.model.encode(batch)
         tags, spans = self.tag(batch, states)
@@ -99,7 +111,7 @@ class TokenGraph:
             ends = [tf.gather(column, i) for i in (first, second) for column in (spans.start, spans.end)]
             return tf.gather(spans.row, first), tf.stack(ends, axis=1)
 
-        return tags, spans, self.relate(batch, states, spans, stop, own_row)
+        return tags, *self.confident(spans, self.relate(batch, states, spans, stop, own_row))
 
 
 class TextGraph:
@@ -164,17 +176,17 @@ class TextGraph:
         own = (token >= tf.gather(windows.owned_first, spans.row)) & (token < tf.gather(windows.owned_last, spans.row))
         spans = Spans(*(tf.boolean_mask(column, own) for column in spans))
         # one axis for the tokens of all texts of the chunk
-        shift = tf.gather(windows.text, spans.row)
         base = tf.cumsum(tf.gather(texts.lengths, tf.range(windows.text[0], windows.text[-1] + 1)), exclusive=True)
         window_base = tf.gather(base, windows.text - windows.text[0])  # [W]
         offset = window_base + windows.first - 1  # of position 0 of each window
-        kept = without_overlaps(*(place + tf.gather(offset, spans.row) for place in (spans.start, spans.end)))
+        kept = without_overlaps(*_on_one_axis(spans, offset))
         spans = Spans(*(tf.boolean_mask(column, kept) for column in spans))
-        text, shift = tf.gather(windows.text, spans.row), tf.gather(offset, spans.row)
-        first, last = spans.start + shift, spans.end + shift
-        stop, row_of_pair = _pairs_in_windows(windows, window_base, offset, first, last)
+        stop, row_of_pair = _pairs_in_windows(windows, window_base, offset, *_on_one_axis(spans, offset))
         batch = {"token_ids": token_ids, "lengths": lengths}
         pairs = self.tokens.relate(batch, states, spans, stop, row_of_pair)
+        spans, pairs = self.tokens.confident(spans, pairs)
+        first, last = _on_one_axis(spans, offset)
+        text = tf.gather(windows.text, spans.row)
         in_text = tf.gather(base, text - windows.text[0])
         index = rank_by(text - windows.text[0], tf.size(base))
         entities = text, index, first - in_text, last - in_text, spans.kind, spans.probability
@@ -266,6 +278,12 @@ def count_by(row, num_rows):
 def rank_by(row, num_rows):
     """The number of each among those of its row, for rising `row` [n]: int32 [n]."""
     return tf.range(tf.size(row)) - tf.gather(tf.cumsum(count_by(row, num_rows), exclusive=True), row)
+
+
+def _on_one_axis(spans: Spans, offset):
+    """Start and end of spans on the axis of all texts, given that of position 0 of each row."""
+    shift = tf.gather(offset, spans.row)
+    return spans.start + shift, spans.end + shift
 
 
 def _pairs_in_windows(windows: Windows, window_base, offset, first, last):

@@ -9,7 +9,7 @@ int32 [B, E] (code points, end exclusive), `entity_type` string [B, E], `entity_
 int32 [B, T]; `span_first`, `span_last` (token positions, last exclusive), `span_type` int32 [B, E], `span_probability`
 float32 [B, E], `span_count` int32 [B]; the related pairs `pair_first`, `pair_second` (indices of spans), `pair_label`
 int32 [B, R], `pair_probability` float32 [B, R], `pair_count` int32 [B]. Rows are one window each: T at most
-`--max_tokens`.
+`--max_tokens`. `tags` also spell the spans that are less probable than the run's threshold and left out.
 
 E and R are the largest number in the batch and at least 1, because axes of size 0 trouble clients and runtimes. Padding
 is -1, "" and 0.

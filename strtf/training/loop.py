@@ -10,7 +10,7 @@ from strtf.config import Experiment
 from strtf.data.batches import Batch, TrainingBatches
 from strtf.errors import StrtfError
 from strtf.evaluation.evaluate import evaluate
-from strtf.evaluation.threshold import tune_threshold
+from strtf.evaluation.threshold import tune_entity_threshold, tune_threshold
 from strtf.extraction.extractor import Extractor
 from strtf.extraction.read_ahead import ReadAhead
 from strtf.models.base import Task
@@ -124,6 +124,8 @@ class Trainer:
             return {}
         tunes = self.options.tune_threshold and Task.RC in self.model.tasks
         found = tune_threshold(self.extractor, self.dev) if tunes else None
+        if self.options.tune_entity_threshold and Task.NER in self.model.tasks:
+            found = tune_entity_threshold(self.extractor, self.dev, found)
         scores = evaluate(self.extractor, self.dev, found=found)
         f1 = {name: score["f1"] for name, score in scores.items() if "f1" in score}
         summaries.write(self.state.epoch + 1, f1, "dev_f1")
@@ -135,8 +137,8 @@ class Trainer:
         # while nothing is found at all, the latest weights are the best known
         if score > state.best_f1 or state.best_f1 <= 0.0 or not self.dev:
             state.best_f1, state.best_epoch = score, record["epoch"]
-            decision = {"no_relation_shift": self.extractor.no_relation_shift}
-            write_tensors(self.run_dir.weights, named_values(self.model.trainable_variables), decision)
+            decisions = {name: getattr(self.extractor, name) for name in ("no_relation_shift", "entity_threshold")}
+            write_tensors(self.run_dir.weights, named_values(self.model.trainable_variables), decisions)
 
     def _finish_epoch(self, record: dict) -> None:
         state = self.state

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strtf.evaluation.threshold import best_threshold, tune_threshold
+from strtf.evaluation.threshold import best_threshold, tune_entity_threshold, tune_threshold
 from strtf.extraction.extractor import Extraction
 from strtf.models.base import Task
 from strtf.schema import Entity, Relation, Sentence
@@ -65,6 +65,29 @@ def test_stays_where_nothing_is_correct(extractor):
     unrelated = Sentence("s", "abc", ENTITIES)
     (found,) = tune_threshold(extractor, [unrelated])
     assert extractor.no_relation_shift == 7.0 and not found.relations
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "expected"),
+    [
+        ((0.99, 0.99, 0.4), 0.45),  # the first of those that leave the wrong one out
+        ((0.4, 0.3, 0.99), 0.0),
+        ((0.99, 0.72, 0.71), 0.0),  # no step is between the two: with 0.75 a correct one would go too
+    ],
+)
+def test_of_lone_entities(probabilities, expected):
+    sentence = Sentence("s", "abc", ENTITIES[:2])  # the third is wrong
+    made = types.SimpleNamespace(entity_threshold=0.3, extract=lambda texts: [Extraction(ENTITIES, probabilities)])
+    [found] = tune_entity_threshold(made, [sentence])
+    assert made.entity_threshold == expected
+    assert [p for p in probabilities if p >= expected] == list(found.entity_probabilities)
+
+
+def test_of_lone_entities_where_related_ones_are_wrong(extractor):
+    """No threshold leaves them out, so the lowest is chosen."""
+    found = [Extraction(ENTITIES, (0.1, 0.1, 0.1), RELATIONS, (0.5, 0.4), (2.0, -1.0))]
+    assert tune_entity_threshold(extractor, [Sentence("s", "abc")], found) == found
+    assert extractor.entity_threshold == 0.0
 
 
 def test_stays_where_extraction_fails(extractor):

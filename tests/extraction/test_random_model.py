@@ -215,8 +215,10 @@ def test_shift_of_the_prior(correction, keep, expected_shift):
     assert no_relation_shift(Experiment(training=training)) == pytest.approx(expected_shift)
 
 
-def test_the_threshold_comes_with_the_weights(random_run, random_model, tmp_path):
+def test_the_thresholds_come_with_the_weights(random_run, random_model, tmp_path):
     shutil.copytree(random_run.path, tmp_path / "run")
     run_dir = RunDir(tmp_path / "run")
-    write_tensors(run_dir.weights, named_values(random_model.trainable_variables), {"no_relation_shift": -1.5})
-    assert load_extractor(run_dir).no_relation_shift == -1.5
+    thresholds = {"no_relation_shift": -1.5, "entity_threshold": 0.25}
+    write_tensors(run_dir.weights, named_values(random_model.trainable_variables), thresholds)
+    extractor = load_extractor(run_dir)
+    assert (extractor.no_relation_shift, extractor.entity_threshold) == (-1.5, 0.25)

@@ -91,6 +91,22 @@ def test_the_margin_over_no_relation(make_extractor, served, documents, extracto
     assert sum(map(len, [w.relations for w in wanted])) < sum(len(e.relations) for e in extractor.extract(documents))
 
 
+def test_the_threshold_of_lone_entities(make_extractor, served, documents, extractor):
+    documents, strict = documents[:4], make_extractor(**SYSTEMS["entities"])
+    plain = extractor.extract(documents)
+    probabilities = sorted(p for found in plain for p in found.entity_probabilities)
+    margins = sorted(m for found in plain for m in found.relation_margins)
+    # both between two values; few relations, so that some entities are alone
+    strict.entity_threshold = sum(probabilities[len(probabilities) // 2 :][:2]) / 2
+    strict.no_relation_shift = sum(margins[-4:-2]) / 2
+    found, wanted = answers(served(strict)(documents)), strict.extract(documents)
+    assert_same(found, wanted)
+    strict.entity_threshold = 0.0
+    everything = strict.extract(documents)
+    assert 0 < sum(len(w.entities) for w in wanted) < sum(len(e.entities) for e in everything)
+    assert [w.relation_probabilities for w in wanted] == [e.relation_probabilities for e in everything]
+
+
 def test_the_outputs_keep_their_contract(run, documents):
     outputs = run(documents)
     kinds = {name: (value.dtype, len(value.shape)) for name, value in outputs.items()}

@@ -38,7 +38,10 @@ def trainer(tmp_path, monkeypatch):
         optimizer = types.SimpleNamespace(variables=[], finalize_variable_values=averages)
         remaining = iter(scores)
         monkeypatch.setattr(loop, "evaluate", lambda extractor, sentences, found: next(remaining))
-        monkeypatch.setattr(loop, "tune_threshold", lambda extractor, sentences: raised(extractor))
+        monkeypatch.setattr(loop, "tune_threshold", lambda extractor, sentences: raised(extractor, "no_relation_shift"))
+        monkeypatch.setattr(
+            loop, "tune_entity_threshold", lambda extractor, sentences, found: raised(extractor, "entity_threshold")
+        )
 
         def step(batch):
             weight.assign_add(1.0)
@@ -46,7 +49,7 @@ def trainer(tmp_path, monkeypatch):
             return {"loss": loss, "loss_ner": loss / 2, "gradient_norm": 5.0, "learning_rate": 0.1}
 
         experiment = Experiment(model=ModelOptions(tasks=tasks), training=TrainingOptions(**options))
-        extractor = types.SimpleNamespace(model=model, no_relation_shift=0.0)
+        extractor = types.SimpleNamespace(model=model, no_relation_shift=0.0, entity_threshold=0.0)
         return loop.Trainer(
             experiment, RunDir(tmp_path), extractor, step, optimizer, Batches(), ["sentence"] if dev else []
         )
@@ -54,13 +57,14 @@ def trainer(tmp_path, monkeypatch):
     return make
 
 
-def raised(extractor):
+def raised(extractor, name):
     """A threshold that shows how often it was tuned."""
-    extractor.no_relation_shift += 1.0
+    setattr(extractor, name, getattr(extractor, name) + 1.0)
 
 
-def saved_threshold(run_dir):
-    return read_tensors(run_dir.weights)[1]["no_relation_shift"]
+def saved_thresholds(run_dir):
+    state = read_tensors(run_dir.weights)[1]
+    return state["no_relation_shift"], state["entity_threshold"]
 
 
 def f1(value, others=0.0):
@@ -84,17 +88,25 @@ def test_the_best_epoch_is_kept(trainer):
     assert [row["best"] for row in history(run.run_dir)] == [True, True, False]
 
 
-def test_the_best_epoch_keeps_its_threshold(trainer):
+def test_the_best_epoch_keeps_its_thresholds(trainer):
     run = trainer([f1(0.2), f1(0.6), f1(0.5)], epochs=3)
     run.fit()
-    assert saved_threshold(run.run_dir) == 2.0
+    assert saved_thresholds(run.run_dir) == (2.0, 2.0)
 
 
-@pytest.mark.parametrize("options", [{"tune_threshold": False}, {"tasks": Tasks.NER}])
-def test_threshold_that_is_not_tuned(trainer, options):
+@pytest.mark.parametrize(
+    ("options", "thresholds"),
+    [
+        ({"tune_threshold": False}, (0.0, 1.0)),
+        ({"tune_entity_threshold": False}, (1.0, 0.0)),
+        ({"tasks": Tasks.NER}, (0.0, 1.0)),
+        ({"tasks": Tasks.RC}, (1.0, 0.0)),
+    ],
+)
+def test_thresholds_that_are_not_tuned(trainer, options, thresholds):
     run = trainer([f1(0.2)], epochs=1, **options)
     run.fit()
-    assert saved_threshold(run.run_dir) == 0.0
+    assert saved_thresholds(run.run_dir) == thresholds
 
 
 def test_averaged_weights_are_scored_and_kept_and_training_goes_on_from_its_own(trainer, monkeypatch):
