@@ -209,6 +209,7 @@ def test_a_process_ends_with_one_line_and_code_1(arguments, message):
     [
         ("train", {"run_dir", "resume", *IDS}),
         ("evaluate", {"run_dir", "split", "json", "test_data"}),
+        ("tune", {"run_dir", "dev_data"}),
         ("predict", {"run_dir", "input", "output", "format", "rc_memory_mb", "resume", "rejects", "intra_op_threads"}),
         ("tables", {"runs", "format", "figure", "learning_curves", "output", "data_dir"}),
     ],

@@ -1,16 +1,18 @@
 """Training, evaluation and prediction end to end: a tiny model learns a tiny corpus by heart."""
 
 import json
+import shutil
 
 import keras
+import numpy as np
 import pytest
 
 from strtf.config import TASKS_OF_SYSTEM, DataOptions, Experiment, ModelOptions, System, Tasks, TrainingOptions
 from strtf.data.corpus import read_corpus
 from strtf.errors import StrtfError
-from strtf.evaluation.run import evaluate_run
+from strtf.evaluation.run import evaluate_run, tune_run
 from strtf.extraction.predict import predict_run
-from strtf.run_dir import RunDir
+from strtf.run_dir import RunDir, read_tensors, write_tensors
 from strtf.training.train import train
 
 EPOCHS = 50
@@ -80,6 +82,39 @@ def test_prediction_finds_the_annotation(run, tiny_corpus_dir, tmp_path):
     assert [sentence.text for sentence in found] == [sentence.text for sentence in gold]
     for ours, theirs in zip(found, gold, strict=True):
         assert {(e.span, e.type) for e in ours.entities} == {(e.span, e.type) for e in theirs.entities}
+
+
+class TestTuning:
+    """Thresholds of a finished run, chosen anew."""
+
+    @pytest.fixture
+    def spoilt(self, run, tmp_path):
+        """The run, with thresholds under which nothing is found."""
+        shutil.copytree(run.path, tmp_path / "run")
+        spoilt = RunDir(tmp_path / "run")
+        weights, _ = read_tensors(run.weights)
+        write_tensors(spoilt.weights, weights, {"no_relation_shift": 1e3, "entity_threshold": 2.0, "other": 1})
+        return spoilt
+
+    def test_on_the_run_s_own_data_it_finds_what_training_chose(self, run, spoilt):
+        table = tune_run(spoilt, {})
+        (weights, thresholds), (before, chosen) = read_tensors(spoilt.weights), read_tensors(run.weights)
+        assert thresholds == chosen | {"other": 1}
+        assert all(np.array_equal(weights[name], value) for name, value in before.items())
+        assert table.startswith("dev split, 24 sentences") and "entity_threshold 2.00 → " in table
+
+    def test_on_other_data(self, spoilt, tiny_corpus_dir):
+        assert "8 sentences" in tune_run(spoilt, {"data": {"dev_data": str(tiny_corpus_dir / "test.jsonl")}})
+
+    def test_only_what_is_asked_for(self, spoilt):
+        tune_run(spoilt, {"training": {"tune_threshold": False}})
+        assert read_tensors(spoilt.weights)[1]["no_relation_shift"] == 1e3
+
+    def test_a_failure_leaves_the_run_alone(self, spoilt):
+        before = spoilt.weights.read_bytes()
+        with pytest.raises(StrtfError, match="must be readable"):
+            tune_run(spoilt, {"data": {"dev_data": "none.jsonl"}})
+        assert spoilt.weights.read_bytes() == before
 
 
 def test_tensorboard_has_files(run):

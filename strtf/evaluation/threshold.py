@@ -11,6 +11,7 @@ probability that an entity must have; those that a relation holds stay in any ca
 import math
 from collections.abc import Iterable, Sequence
 
+from strtf.config import TrainingOptions
 from strtf.evaluation.evaluate import entity_tuples, gold_pairs, relation_tuples
 from strtf.evaluation.scores import compare
 from strtf.extraction.extractor import Extraction, Extractor
@@ -20,6 +21,22 @@ from strtf.schema import Sentence
 # Few, so that a small split does not choose by a single entity; and none so near to 1, where most entities are, that
 # the rounding of another batch would decide.
 ENTITY_THRESHOLDS = tuple(percent / 100 for percent in range(0, 100, 5))
+
+
+def tune_thresholds(
+    extractor: Extractor, sentences: Sequence[Sentence], options: TrainingOptions
+) -> list[Extraction] | None:
+    """Sets the thresholds that the options want tuned, as far as the model has the tasks.
+
+    Returns:
+        What the extractor finds in the sentences with them, where that came out; else None.
+    """
+    found, tasks = None, extractor.model.tasks
+    if options.tune_threshold and Task.RC in tasks:
+        found = tune_threshold(extractor, sentences)
+    if options.tune_entity_threshold and Task.NER in tasks:
+        found = tune_entity_threshold(extractor, sentences, found)
+    return found
 
 
 def tune_threshold(extractor: Extractor, sentences: Sequence[Sentence]) -> list[Extraction] | None:

@@ -64,9 +64,14 @@ def load_extractor(run_dir: RunDir, experiment: Experiment | None = None, jit_co
     values, state = read_tensors(run_dir.weights)
     assign_named(model.trainable_variables, values, str(run_dir.weights))
     extractor = make_extractor(experiment, model, make_featurizer(experiment, schema, vocabulary), jit_compile)
-    extractor.no_relation_shift = float(state.get("no_relation_shift", extractor.no_relation_shift))
-    extractor.entity_threshold = float(state.get("entity_threshold", extractor.entity_threshold))
+    for name, own in thresholds(extractor).items():
+        setattr(extractor, name, float(state.get(name, own)))
     return extractor
+
+
+def thresholds(extractor: Extractor) -> dict[str, float]:
+    """What is kept with the weights, because the development split chooses it for them."""
+    return {name: getattr(extractor, name) for name in ("no_relation_shift", "entity_threshold")}
 
 
 def _encoder_config(values: dict) -> EncoderConfig:

@@ -10,10 +10,10 @@ from strtf.config import Experiment
 from strtf.data.batches import Batch, TrainingBatches
 from strtf.errors import StrtfError
 from strtf.evaluation.evaluate import evaluate
-from strtf.evaluation.threshold import tune_entity_threshold, tune_threshold
+from strtf.evaluation.threshold import tune_thresholds
 from strtf.extraction.extractor import Extractor
+from strtf.extraction.load import thresholds
 from strtf.extraction.read_ahead import ReadAhead
-from strtf.models.base import Task
 from strtf.models.build import named_values
 from strtf.progress import progress
 from strtf.run_dir import RunDir, replacing, write_tensors
@@ -122,10 +122,7 @@ class Trainer:
     def _development_scores(self, summaries: Summaries) -> dict:
         if not self.dev:
             return {}
-        tunes = self.options.tune_threshold and Task.RC in self.model.tasks
-        found = tune_threshold(self.extractor, self.dev) if tunes else None
-        if self.options.tune_entity_threshold and Task.NER in self.model.tasks:
-            found = tune_entity_threshold(self.extractor, self.dev, found)
+        found = tune_thresholds(self.extractor, self.dev, self.options)
         scores = evaluate(self.extractor, self.dev, found=found)
         f1 = {name: score["f1"] for name, score in scores.items() if "f1" in score}
         summaries.write(self.state.epoch + 1, f1, "dev_f1")
@@ -137,8 +134,8 @@ class Trainer:
         # while nothing is found at all, the latest weights are the best known
         if score > state.best_f1 or state.best_f1 <= 0.0 or not self.dev:
             state.best_f1, state.best_epoch = score, record["epoch"]
-            decisions = {name: getattr(self.extractor, name) for name in ("no_relation_shift", "entity_threshold")}
-            write_tensors(self.run_dir.weights, named_values(self.model.trainable_variables), decisions)
+            values = named_values(self.model.trainable_variables)
+            write_tensors(self.run_dir.weights, values, thresholds(self.extractor))
 
     def _finish_epoch(self, record: dict) -> None:
         state = self.state

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strtf.evaluation.threshold import best_threshold, tune_entity_threshold, tune_threshold
+from strtf.config import TrainingOptions
+from strtf.evaluation import threshold
+from strtf.evaluation.threshold import best_threshold, tune_entity_threshold, tune_threshold, tune_thresholds
 from strtf.extraction.extractor import Extraction
 from strtf.models.base import Task
 from strtf.schema import Entity, Relation, Sentence
@@ -65,6 +67,25 @@ def test_stays_where_nothing_is_correct(extractor):
     unrelated = Sentence("s", "abc", ENTITIES)
     (found,) = tune_threshold(extractor, [unrelated])
     assert extractor.no_relation_shift == 7.0 and not found.relations
+
+
+@pytest.mark.parametrize(
+    ("options", "tasks", "tuned"),
+    [
+        ({}, (Task.NER, Task.RC), ["relations", "entities"]),
+        ({"tune_threshold": False}, (Task.NER, Task.RC), ["entities"]),
+        ({"tune_entity_threshold": False}, (Task.NER, Task.RC), ["relations"]),
+        ({}, (Task.NER,), ["entities"]),
+        ({}, (Task.RC,), ["relations"]),
+    ],
+)
+def test_what_is_tuned(monkeypatch, options, tasks, tuned):
+    done = []
+    monkeypatch.setattr(threshold, "tune_threshold", lambda *_: done.append("relations"))
+    monkeypatch.setattr(threshold, "tune_entity_threshold", lambda *_: done.append("entities"))
+    extractor = types.SimpleNamespace(model=types.SimpleNamespace(tasks=tasks))
+    tune_thresholds(extractor, [SENTENCE], TrainingOptions(**options))
+    assert done == tuned
 
 
 @pytest.mark.parametrize(

@@ -38,10 +38,7 @@ def trainer(tmp_path, monkeypatch):
         optimizer = types.SimpleNamespace(variables=[], finalize_variable_values=averages)
         remaining = iter(scores)
         monkeypatch.setattr(loop, "evaluate", lambda extractor, sentences, found: next(remaining))
-        monkeypatch.setattr(loop, "tune_threshold", lambda extractor, sentences: raised(extractor, "no_relation_shift"))
-        monkeypatch.setattr(
-            loop, "tune_entity_threshold", lambda extractor, sentences, found: raised(extractor, "entity_threshold")
-        )
+        monkeypatch.setattr(loop, "tune_thresholds", lambda extractor, sentences, options: raised(extractor))
 
         def step(batch):
             weight.assign_add(1.0)
@@ -57,9 +54,10 @@ def trainer(tmp_path, monkeypatch):
     return make
 
 
-def raised(extractor, name):
-    """A threshold that shows how often it was tuned."""
-    setattr(extractor, name, getattr(extractor, name) + 1.0)
+def raised(extractor):
+    """Thresholds that show how often they were tuned."""
+    extractor.no_relation_shift += 1.0
+    extractor.entity_threshold += 0.1
 
 
 def saved_thresholds(run_dir):
@@ -91,22 +89,13 @@ def test_the_best_epoch_is_kept(trainer):
 def test_the_best_epoch_keeps_its_thresholds(trainer):
     run = trainer([f1(0.2), f1(0.6), f1(0.5)], epochs=3)
     run.fit()
-    assert saved_thresholds(run.run_dir) == (2.0, 2.0)
+    assert saved_thresholds(run.run_dir) == (2.0, 0.2)
 
 
-@pytest.mark.parametrize(
-    ("options", "thresholds"),
-    [
-        ({"tune_threshold": False}, (0.0, 1.0)),
-        ({"tune_entity_threshold": False}, (1.0, 0.0)),
-        ({"tasks": Tasks.NER}, (0.0, 1.0)),
-        ({"tasks": Tasks.RC}, (1.0, 0.0)),
-    ],
-)
-def test_thresholds_that_are_not_tuned(trainer, options, thresholds):
-    run = trainer([f1(0.2)], epochs=1, **options)
+def test_without_development_sentences_no_threshold_is_tuned(trainer):
+    run = trainer([], epochs=1, dev=False)
     run.fit()
-    assert saved_thresholds(run.run_dir) == thresholds
+    assert saved_thresholds(run.run_dir) == (0.0, 0.0)
 
 
 def test_averaged_weights_are_scored_and_kept_and_training_goes_on_from_its_own(trainer, monkeypatch):

@@ -1,0 +1,23 @@
+"""Choose a run's thresholds anew: python -m strtf.tune --run_dir=runs/x [--dev_data=FILE]
+
+Training chooses them on its development split. A site whose reports differ gets thresholds of its own from some
+annotated ones, without training. The run's weights file is replaced whole; the weights in it stay.
+"""
+
+from strtf.flags import GROUPS, define_options, define_run_dir, given_options, run
+
+define_run_dir("A run of `python -m strtf.train`.")
+define_options(*GROUPS.values())
+
+
+def main() -> None:
+    from absl import flags
+
+    from strtf.evaluation.run import tune_run
+    from strtf.run_dir import RunDir
+
+    print(tune_run(RunDir(flags.FLAGS.run_dir), given_options()))
+
+
+if __name__ == "__main__":
+    run(main)
