@@ -49,14 +49,15 @@ def tune_threshold(extractor: Extractor, sentences: Sequence[Sentence]) -> list[
         What the extractor finds in the sentences with that threshold, relations' probabilities given that there is
         one, and with no threshold for entities; None where the model does not tag.
     """
-    # every pair names a relation, so no entity is alone
-    before, extractor.no_relation_shift = extractor.no_relation_shift, -math.inf
+    before, lone_before = extractor.no_relation_shift, extractor.entity_threshold
+    # every pair names a relation, and every entity is found
+    extractor.no_relation_shift, extractor.entity_threshold = -math.inf, 0.0
     try:
         tags = Task.NER in extractor.model.tasks
         found = extractor.extract([sentence.text for sentence in sentences]) if tags else None
         scored = list(map(_margins, found)) if tags else gold_pairs(extractor, sentences)
     finally:
-        extractor.no_relation_shift = before
+        extractor.no_relation_shift, extractor.entity_threshold = before, lone_before
     gold = [relation_tuples(sentence.entities, sentence.relations) for sentence in sentences]
     margins = [
         (margin, item in truth) for truth, items in zip(gold, scored, strict=True) for item, margin in items.items()

@@ -48,11 +48,11 @@ def extractor():
     """Scores both relations while every pair is asked to name one."""
 
     def extract(texts):
-        assert made.no_relation_shift == -math.inf
+        assert (made.no_relation_shift, made.entity_threshold) == (-math.inf, 0.0)
         return [Extraction(ENTITIES, (1.0,) * 3, RELATIONS, (0.5, 0.4), (2.0, -1.0)) for _ in texts]
 
     model = types.SimpleNamespace(tasks=(Task.NER, Task.RC))
-    made = types.SimpleNamespace(model=model, no_relation_shift=7.0, extract=extract)
+    made = types.SimpleNamespace(model=model, no_relation_shift=7.0, entity_threshold=0.5, extract=extract)
     return made
 
 
@@ -115,4 +115,4 @@ def test_stays_where_extraction_fails(extractor):
     extractor.extract = lambda texts: 1 / 0
     with pytest.raises(ZeroDivisionError):
         tune_threshold(extractor, [SENTENCE])
-    assert extractor.no_relation_shift == 7.0
+    assert (extractor.no_relation_shift, extractor.entity_threshold) == (7.0, 0.5)
