@@ -249,7 +249,7 @@ class TrainingOptions(Options):
     ema_decay: float = option(
         0.0,
         "Decay of an exponential moving average of the weights, which is scored and kept in place of the last ones "
-        "(0: no average). The first steps have a lower one.",
+        "(0: no average; the paper). After n steps it is n / (9 + n) at most.",
         low=0.0,
         high=0.99999,
     )

@@ -64,23 +64,21 @@ class FusedAdamW(keras.optimizers.AdamW):
 
     On TensorFlow each variable's update is one kernel. On JAX variables of one shape are updated as one: an update of
     each would be a fifth of the program. The arithmetic is Keras' own to rounding, `epsilon` outside its correction.
-    With `use_ema`, `ema_momentum` is the limit of a decay that rises as min(`ema_momentum`, (1 + n) / (10 + n)) over
-    the steps n, as in TensorFlow's `ExponentialMovingAverage`: otherwise the average of a short run would be mostly
-    initial weights.
+    With `use_ema`, `ema_momentum` is the limit of a decay that rises as min(`ema_momentum`, n / (9 + n)) over the
+    steps n, the first being 0: otherwise the average of a short run would be mostly initial weights.
     """
 
     @property
     def ema_momentum(self):
         steps = ops.cast(self.iterations, "float32")
-        return ops.minimum(self._ema_limit, (1.0 + steps) / (10.0 + steps))
+        return ops.minimum(self._ema_limit, steps / (9.0 + steps))
 
     @ema_momentum.setter
     def ema_momentum(self, limit: float):
         self._ema_limit = limit
 
     def apply(self, grads, trainable_variables=None):
-        # Keras averages all weights at each call, not those of the call
-        if keras.backend.backend() != "jax" or self.use_ema:
+        if keras.backend.backend() != "jax":
             super().apply(grads, trainable_variables)
             return
         alike = collections.defaultdict(list)
@@ -96,8 +94,8 @@ class FusedAdamW(keras.optimizers.AdamW):
         import jax
 
         indices = [self._get_variable_index(variable) for variable in variables]
-        moments = [[of_all[index] for index in indices] for of_all in (self._momentums, self._velocities)]
-        columns = [variables, *moments]
+        state = [self._momentums, self._velocities, *([self._model_variables_moving_average] * self.use_ema)]
+        columns = [variables, *([of_all[index] for index in indices] for of_all in state)]
         first, iterations = [column[0] for column in columns], self.iterations.value
 
         def update(gradient, *values):
@@ -110,6 +108,16 @@ class FusedAdamW(keras.optimizers.AdamW):
         for column, values in zip(columns, jax.vmap(update)(ops.stack(gradients), *stacked), strict=True):
             for variable, value in zip(column, values, strict=True):
                 variable.assign(value)
+
+    def _backend_apply_gradients(self, grads, trainable_variables):
+        """Keras averages all of its weights at each call; here those of the call, in fewer passes over them."""
+        use_ema, self.use_ema = self.use_ema, False
+        super()._backend_apply_gradients(grads, trainable_variables)
+        self.use_ema = use_ema
+        if use_ema:
+            for variable in trainable_variables:
+                average = self._model_variables_moving_average[self._get_variable_index(variable)]
+                _move(average, variable, 1.0 - self.ema_momentum)
 
     def _apply_weight_decay(self, variables):
         # one pass over the weights; Keras' w - w * decay * rate takes three
@@ -138,6 +146,17 @@ class FusedAdamW(keras.optimizers.AdamW):
             epsilon=self.epsilon,
             grad=tf.cast(gradient, variable.dtype),
         )
+
+
+def _move(average: keras.Variable, towards: keras.Variable, share) -> None:
+    """average += share · (towards − average); on TensorFlow with one array in between."""
+    way = ops.subtract(average, towards)
+    if keras.backend.backend() != "tensorflow":
+        average.assign(average - share * way)
+        return
+    import tensorflow as tf
+
+    tf.raw_ops.ResourceApplyGradientDescent(var=average.value.handle, alpha=tf.cast(share, way.dtype), delta=way)
 
 
 def _adamw(options: TrainingOptions, peak: float, warmup: int, total_steps: int) -> FusedAdamW:

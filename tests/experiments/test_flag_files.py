@@ -111,7 +111,7 @@ def test_the_papers_settings():
     options = experiment(".", "paper")
     assert (options.training.rc_loss_weight, options.training.negative_keep) == (1.0, 0.15)
     assert (options.training.prior_correction, options.training.tune_threshold) == ("none", False)
-    assert not options.training.tune_entity_threshold
+    assert not options.training.tune_entity_threshold and not options.training.ema_decay
     assert (options.model.num_task_blocks, options.model.rc_mask, options.model.rc_features) == (
         4,
         "pair_focused",

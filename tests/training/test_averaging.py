@@ -28,8 +28,8 @@ def options_of(decay, precision=Precision.FLOAT32):
 
 
 def average_of(history, decay):
-    """Step n weighs 1 - d_n, which each later step m shrinks by d_m; d_0 = 0, d_n = min(decay, (1 + n) / (10 + n))."""
-    decays = [0.0, *(min(decay, (1 + n) / (10 + n)) for n in range(1, len(history)))]
+    """Step n weighs 1 - d_n, which each later step m shrinks by d_m; d_n = min(decay, n / (9 + n))."""
+    decays = [min(decay, n / (9 + n)) for n in range(len(history))]
     weights = [(1 - decays[n]) * np.prod(decays[n + 1 :]) for n in range(len(history))]
     assert sum(weights) == pytest.approx(1.0)
     return [sum(w * step for w, step in zip(weights, steps, strict=True)) for steps in zip(*history, strict=True)]
