@@ -94,7 +94,9 @@ class FusedAdamW(keras.optimizers.AdamW):
         import jax
 
         indices = [self._get_variable_index(variable) for variable in variables]
-        state = [self._momentums, self._velocities, *([self._model_variables_moving_average] * self.use_ema)]
+        state = [self._momentums, self._velocities]
+        if self.use_ema:
+            state.append(self._model_variables_moving_average)
         columns = [variables, *([of_all[index] for index in indices] for of_all in state)]
         first, iterations = [column[0] for column in columns], self.iterations.value
 
