@@ -112,14 +112,14 @@ class FusedAdamW(keras.optimizers.AdamW):
                 variable.assign(value)
 
     def _backend_apply_gradients(self, grads, trainable_variables):
-        """Keras averages all of its weights at each call; here those of the call, in fewer passes over them."""
-        use_ema, self.use_ema = self.use_ema, False
         super()._backend_apply_gradients(grads, trainable_variables)
-        self.use_ema = use_ema
-        if use_ema:
+        if self.use_ema:
+            share = 1.0 - self.ema_momentum
             for variable in trainable_variables:
-                average = self._model_variables_moving_average[self._get_variable_index(variable)]
-                _move(average, variable, 1.0 - self.ema_momentum)
+                _move(self._model_variables_moving_average[self._get_variable_index(variable)], variable, share)
+
+    def _update_model_variables_moving_average(self, trainable_variables):
+        """Nothing: Keras gives all weights at each call, and `_backend_apply_gradients` averages those of the call."""
 
     def _apply_weight_decay(self, variables):
         # one pass over the weights; Keras' w - w * decay * rate takes three
