@@ -24,7 +24,7 @@ class ForcedTags:
 
     Args:
         model: an `ExtractionModel` with the task NER.
-        examples: windows with tags; other windows keep their Viterbi tags.
+        examples: windows with one layer of tags; other windows keep their Viterbi tags.
     """
 
     def __init__(self, model, examples: Sequence[Example]):
@@ -35,7 +35,7 @@ class ForcedTags:
         ids, self._tags = (np.zeros((len(examples), longest), np.int32) for _ in range(2))
         for row, example in enumerate(examples):
             ids[row, : len(example.token_ids)] = example.token_ids
-            self._tags[row, : len(example.tags)] = example.tags
+            self._tags[row, : len(example.token_ids)] = example.tags[0]
         self._keys = (ids * self._factors).sum(axis=1, dtype=np.int32)  # wraps around, as the backends do
 
     def __getattr__(self, name):

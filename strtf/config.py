@@ -67,7 +67,7 @@ class Tokenization(enum.StrEnum):
 
 
 class OverlapPolicy(enum.StrEnum):
-    """Which of two overlapping entities stays.
+    """Which of two overlapping entities stays, or is in the layer before (`--tag_layers`).
 
     ERROR: the file is at fault. LONGEST: the longer, then the leftmost. OUTERMOST: entities nested in another
     go, then the leftmost stays. FIRST: the leftmost, then the longer. Of equal spans, the first in the file.
@@ -150,7 +150,7 @@ class DataOptions(Options):
     test_data: str = option("", "Test corpus; never used to choose anything.")
     schema: str = option("", "JSON file with the label inventory. Derived from the training split when empty.")
     overlaps: OverlapPolicy = option(
-        OverlapPolicy.LONGEST, "Overlapping entities cannot be tagged: stop, or keep which."
+        OverlapPolicy.LONGEST, "Overlapping entities cannot have tags in one layer: stop, or which come first."
     )
     max_train_sentences: int = option(0, "Train on a random subsample of so many sentences (0: all).", low=0)
     max_dev_sentences: int = option(0, "Choose the epoch on a random subsample of so many sentences (0: all).", low=0)
@@ -220,10 +220,31 @@ class ModelOptions(Options):
     window_overlap: int = option(64, "Tokens that two windows of a long text share.", low=0)
     tokenization: Tokenization = option(Tokenization.CHARACTER, "character (Chinese), or wordpiece (English).")
     lowercase: bool = option(True, "Lower-case the text first; Google's Chinese vocabulary has no capitals.")
+    letter_case: bool = option(
+        True,
+        "Tell the model which tokens had capitals, where --lowercase takes them away; the paper does not.",
+    )
+    tag_layers: int = option(
+        1,
+        "Sequences of tags: entities that overlap are spread over so many, and what no layer holds is lost (paper: 1). "
+        "Annotation with entities inside entities mostly wants 2.",
+        low=1,
+        high=8,
+    )
+    tag_lstm: int = option(
+        0,
+        "Units of each direction of a Bi-LSTM between pretrained encoder and emissions of tags, which read both "
+        "(0: the encoder alone; the paper). Systems without a pretrained encoder ignore it.",
+        low=0,
+    )
     legal_decoding: bool = option(True, "Restrict Viterbi decoding to legal BIEOS transitions.")
     pair_filter: PairFilter = option(
         PairFilter.ALL, "seen_types scores only pairs whose two entity types the training split relates."
     )
+
+    @property
+    def tells_case(self) -> bool:
+        return self.lowercase and self.letter_case
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -416,6 +437,9 @@ _FIXED_BY_TRAINING = {
     "rc_rivals",
     "tokenization",
     "lowercase",
+    "letter_case",
+    "tag_layers",
+    "tag_lstm",
     "schema",
 }
 

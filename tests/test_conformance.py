@@ -14,6 +14,7 @@ MODELS = {
 }
 MODELS["focused_attention-joint-entities"] = {"rc_mask": "pair_focused", "rc_features": "cls_and_entities"}
 MODELS["focused_attention-rc-distance"] = {"tasks": "rc", "rc_mask": "cls_focused", "rc_distance": True}
+MODELS["focused_attention-joint-lstm"] = {"tag_lstm": 6}
 MODELS["focused_attention-rc-context"] = {"tasks": "rc", "rc_context": True}
 BASELINES = {
     "bilstm_crf": ("ner",),
@@ -58,7 +59,7 @@ def outputs(model, batch):
 def assert_close(got, expected, atol):
     assert got.keys() == expected.keys()
     for name in expected:
-        np.testing.assert_allclose(got[name], expected[name], rtol=0, atol=atol, err_msg=name)
+        np.testing.assert_allclose(got[name], expected[name], rtol=1e-6 if atol else 0, atol=atol, err_msg=name)
 
 
 @every_model

@@ -72,22 +72,23 @@ def training_batch(examples: Sequence[Example], trained: Sequence[TrainedPairs],
             batch's is taken. As large as needed when none is given.
 
     Returns:
-        `pad_sentences`' arrays, `tags` [B, T] int32 and `sentence_weights` [B] float32; then `pack_pairs`' arrays,
+        `pad_sentences`' arrays, `tags` [B·layers, T] int32, `sentence_weights` [B] float32; then `pack_pairs`' arrays,
         `labels` [P] int32 and `pair_weights` [P] float32, or, where not all pairs fit at once, `chunks`: those of
         each group of the shapes, see `stack_chunks`. Weights are 0 for padding.
     """
     batch = pad_sentences([example.token_ids for example in examples], shapes.length, size)
-    tags = np.zeros_like(batch["token_ids"])
+    (num_layers, _), shape = examples[0].tags.shape, batch["token_ids"].shape
+    tags = np.zeros((shape[0], num_layers, shape[1]), np.int32)  # [B, layers, T]
     for row, example in enumerate(examples):
-        tags[row, : len(example.tags)] = example.tags
+        tags[row, :, : len(example.token_ids)] = example.tags
     sentence_weights = np.zeros(len(tags), np.float32)
     sentence_weights[: len(examples)] = 1.0
-    batch |= {"tags": tags, "sentence_weights": sentence_weights}
+    batch |= {"tags": tags.reshape(-1, shape[1]), "sentence_weights": sentence_weights}  # [B·layers, T]
     spans, types, rivals, labels, weights = (np.concatenate(arrays) for arrays in zip(*trained, strict=True))
     sentence = np.repeat(np.arange(len(examples)), [len(pairs.labels) for pairs in trained])
     facts = {"pair_types": types, "pair_rivals": rivals}
     targets = {"labels": labels, "pair_weights": weights}
-    sizes, shape = pair_sizes(spans), tags.shape
+    sizes = pair_sizes(spans)
     if shapes.fit_at_once(sizes, shape):
         pairs = pack_pairs(sentence, spans, exact_size, facts)
         return batch | pairs | {name: padded(v, len(pairs["pair_spans"])) for name, v in targets.items()}

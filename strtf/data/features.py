@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -43,7 +44,7 @@ class Example:
     Attributes:
         id: of the sentence.
         token_ids: int32 [t], [CLS] and [SEP] included.
-        tags: int32 [t]; [CLS] and [SEP] are outside.
+        tags: int32 [layers, t]; [CLS] and [SEP] are outside.
         spans: int32 [n, 2], token spans of the entities in text order.
         types: int32 [n], their types by index in the schema.
         pairs: int32 [p, 2], indices into `spans`: the candidate pairs.
@@ -71,6 +72,15 @@ class Example:
         return rivals_between(self.types, self.pairs[chosen])
 
 
+class Placed(NamedTuple):
+    """An entity, its tokens, `last` exclusive, and the layer of tags that holds it."""
+
+    entity: Entity
+    first: int
+    last: int
+    layer: int
+
+
 class Featurizer:
     """Turns texts and sentences into model input.
 
@@ -79,17 +89,20 @@ class Featurizer:
         max_tokens: longest window, special tokens included.
         window_overlap: tokens that two windows of a long text share; at most half a window.
         overlaps: what to do with overlapping entities.
+        num_layers: sequences of tags that hold them.
         pair_filter: None, or a function of two type names: whether such a pair is a candidate at all.
     """
 
     def __init__(self, tokenizer: Tokenizer, scheme: TagScheme, schema: Schema, max_tokens: int,
-                 window_overlap: int, overlaps: OverlapPolicy = OverlapPolicy.LONGEST, pair_filter=None):  # fmt: skip
+                 window_overlap: int, overlaps: OverlapPolicy = OverlapPolicy.LONGEST, pair_filter=None,
+                 num_layers: int = 1):  # fmt: skip
         self.tokenizer = tokenizer
         self.scheme = scheme
         self.schema = schema
         self.window_tokens = max_tokens - SPECIAL_TOKENS
         self.window_overlap = min(window_overlap, self.window_tokens // 2)
         self.overlaps = overlaps
+        self.num_layers = num_layers
         self.pair_filter = pair_filter
         vocabulary = tokenizer.vocabulary
         self._cls, self._sep = np.int32([vocabulary.id(CLS)]), np.int32([vocabulary.id(SEP)])
@@ -115,26 +128,29 @@ class Featurizer:
         """The entities that tags can write; the rest is counted in `lost`.
 
         Returns:
-            (TokenizedText, [(entity, first token, last token exclusive)] in text order).
+            (the sentence without what overlaps leave out, TokenizedText, [Placed] in text order).
         """
+        resolved = resolve_overlaps(sentence, self.overlaps, self.num_layers)
+        sentence, layers, dropped_entities, dropped_relations = resolved
+        lost[OVERLAPPING] += len(dropped_entities)
+        lost[LOST_END] += len(dropped_relations)
         tokenized, kept = self.tokenize(sentence.text), []
+        reached = [0] * self.num_layers  # where the last entity of each layer ends
         for entity in text_order(sentence.entities):
-            tokens = align(tokenized.encoding, entity.start, entity.end)
-            if tokens is None or (kept and tokens[0] < kept[-1][2]):
+            tokens, layer = align(tokenized.encoding, entity.start, entity.end), layers[entity.id]
+            if tokens is None or tokens[0] < reached[layer]:
                 lost[MISALIGNED] += 1
             elif first_window_holding(tokenized.windows, *tokens) is None:
                 lost[CUT] += 1
             else:
-                kept.append((entity, *tokens))
-        return tokenized, kept
+                kept.append(Placed(entity, *tokens, layer))
+                reached[layer] = tokens[1]
+        return sentence, tokenized, kept
 
     def examples(self, sentence: Sentence, lost: collections.Counter) -> list[Example]:
         """The windows of a sentence with their annotation."""
-        sentence, dropped_entities, dropped_relations = resolve_overlaps(sentence, self.overlaps)
-        lost[OVERLAPPING] += len(dropped_entities)
-        lost[LOST_END] += len(dropped_relations)
-        tokenized, kept = self.representable(sentence, lost)
-        ordered = [entity for entity, _, _ in kept]
+        sentence, tokenized, kept = self.representable(sentence, lost)
+        ordered = [placed.entity for placed in kept]
         known = {entity.id for entity in ordered}
         lost[LOST_END] += sum(not {r.head, r.tail} <= known for r in sentence.relations)
         classes, without_class = pair_classes(sentence, ordered, self.schema)
@@ -151,16 +167,17 @@ class Featurizer:
         lost[APART] += len(classes.keys() - placed)
         return examples
 
-    def _example(self, sentence_id, tokenized, window: Window, kept, classes):
+    def _example(self, sentence_id, tokenized, window: Window, kept: Sequence[Placed], classes):
         """One window's example, and the related pairs (indices into `kept`) that it holds."""
-        inside = [
-            i for i, (_, first, last) in enumerate(kept) if window.first_token <= first and last <= window.last_token
-        ]
+        inside = [i for i, e in enumerate(kept) if window.first_token <= e.first and e.last <= window.last_token]
         shift = 1 - window.first_token  # [CLS] is position 0
-        spans = np.array([(kept[i][1] + shift, kept[i][2] + shift) for i in inside], np.int32).reshape(-1, 2)
-        types = [kept[i][0].type for i in inside]
+        spans = np.array([(kept[i].first + shift, kept[i].last + shift) for i in inside], np.int32).reshape(-1, 2)
+        types = [kept[i].entity.type for i in inside]
         token_ids = self.window_ids(tokenized, window)
-        tags = self.scheme.encode([(s, e, t) for (s, e), t in zip(spans.tolist(), types, strict=True)], len(token_ids))
+        layers: list[list[tuple]] = [[] for _ in range(self.num_layers)]
+        for i, span, entity_type in zip(inside, spans.tolist(), types, strict=True):
+            layers[kept[i].layer].append((*span, entity_type))
+        tags = np.stack([self.scheme.encode(layer, len(token_ids)) for layer in layers])  # [layers, t]
         pairs = self.pairs(types)
         labels = np.array([classes.get((inside[i], inside[j]), 0) for i, j in pairs], np.int32)
         held = {(inside[i], inside[j]) for i, j in pairs} & classes.keys()

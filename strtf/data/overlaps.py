@@ -1,4 +1,4 @@
-"""Overlapping entities: BIEOS gives each token one tag, so of those that overlap one can be kept."""
+"""Overlapping entities: a layer of BIEOS tags gives each token one tag, so of those that overlap it holds one."""
 
 import bisect
 from collections.abc import Iterable
@@ -10,34 +10,45 @@ from strtf.schema import Entity, Relation, Sentence
 
 
 class Resolved(NamedTuple):
-    """A sentence without overlaps, and what it lost: entities, and the relations of lost entities."""
+    """A sentence without what no layer holds, the layer of each entity's id, and what it lost: entities, and the
+    relations of lost entities."""
 
     sentence: Sentence
+    layers: dict[str, int]
     dropped_entities: tuple[Entity, ...]
     dropped_relations: tuple[Relation, ...]
 
 
-def resolve_overlaps(sentence: Sentence, policy: OverlapPolicy) -> Resolved:
-    """Drops entities until no two share a character. What is kept keeps its order.
+def resolve_overlaps(sentence: Sentence, policy: OverlapPolicy, num_layers: int = 1) -> Resolved:
+    """Drops entities until no two of a layer share a character. What is kept keeps its order.
+
+    The first layer takes what the policy prefers, the next one what it prefers of the rest, and so on.
 
     Raises:
         DataError: under `OverlapPolicy.ERROR`, for the first two entities that overlap.
     """
-    ordered = sorted(sentence.entities, key=_leftmost)  # stable: equal spans stay in the order of the file
+    left = sorted(sentence.entities, key=_leftmost)  # stable: equal spans stay in the order of the file
     if policy == OverlapPolicy.ERROR:
-        _check_disjoint(ordered, sentence)
-    elif policy == OverlapPolicy.LONGEST:
-        ordered.sort(key=lambda entity: entity.start - entity.end)  # ties stay leftmost first
-    elif policy == OverlapPolicy.OUTERMOST:
-        ordered = _outermost(ordered)
-    kept = {entity.id for entity in _disjoint(ordered)}
+        _check_disjoint(left, sentence)
+    kept: dict[str, int] = {}
+    for layer in range(num_layers):
+        kept |= {entity.id: layer for entity in _disjoint(_preferred(left, policy))}
+        left = [entity for entity in left if entity.id not in kept]
     entities = tuple(entity for entity in sentence.entities if entity.id in kept)
     relations = tuple(r for r in sentence.relations if r.head in kept and r.tail in kept)
     return Resolved(
         Sentence(sentence.id, sentence.text, entities, relations, sentence.source),
+        kept,
         tuple(entity for entity in sentence.entities if entity.id not in kept),
         tuple(r for r in sentence.relations if r.head not in kept or r.tail not in kept),
     )
+
+
+def _preferred(ordered: list[Entity], policy: OverlapPolicy) -> list[Entity]:
+    """Those that one layer may hold, the most wanted first, of entities in leftmost order."""
+    if policy == OverlapPolicy.LONGEST:
+        return sorted(ordered, key=lambda entity: entity.start - entity.end)  # ties stay leftmost first
+    return _outermost(ordered) if policy == OverlapPolicy.OUTERMOST else ordered
 
 
 def _leftmost(entity: Entity) -> tuple[int, int]:

@@ -15,7 +15,6 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from strtf.data.overlaps import resolve_overlaps
 from strtf.evaluation.rules import NearestRule, TypePairRule
 from strtf.evaluation.scores import COUNTS, ROWS, compare, compare_by, compare_each, macro_f1
 from strtf.extraction.extractor import Extraction, Extractor
@@ -86,15 +85,13 @@ def relation_tuples(entities: Iterable[Entity], relations: Iterable[Relation]) -
 
 def gold_pairs(extractor: Extractor, sentences: Sequence[Sentence]) -> list[dict]:
     """Relations between gold entities: for each sentence {strict tuple: margin}."""
-    featurizer, kept = extractor.featurizer, []
-    for sentence in sentences:
-        flat = resolve_overlaps(sentence, featurizer.overlaps).sentence
-        kept.append(featurizer.representable(flat, collections.Counter())[1])
-    given = [[(first, last, entity.type) for entity, first, last in spans] for spans in kept]
+    featurizer = extractor.featurizer
+    kept = [featurizer.representable(sentence, collections.Counter())[2] for sentence in sentences]
+    given = [[(placed.first, placed.last, placed.entity.type) for placed in spans] for spans in kept]
     found = extractor.relate([sentence.text for sentence in sentences], given)
     classes = featurizer.schema.relation_classes
     return [
-        {_strict(spans[r.first][0], spans[r.second][0], classes[r.label - 1]): r.margin for r in related}
+        {_strict(spans[r.first].entity, spans[r.second].entity, classes[r.label - 1]): r.margin for r in related}
         for spans, related in zip(kept, found, strict=True)
     ]
 

@@ -5,6 +5,7 @@ states its tags came from; texts of several windows are first tagged, merged, an
 """
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -69,12 +70,13 @@ class _Item:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Span:
-    """A typed span in document tokens."""
+    """A typed span in document tokens, and the layer of tags it was found in."""
 
     first: int
     last: int
     type: str
     probability: float
+    layer: int = 0
 
 
 class Related(NamedTuple):
@@ -176,23 +178,26 @@ class Extractor:
     def _spans(self, items: Sequence[_Item], batch: Batch, states) -> list[list[_Span]]:
         """The spans of each window, in document tokens, with probabilities."""
         tags, emissions = self._tag(batch, states)
-        tags = np.asarray(tags)[: len(items)]
-        scheme = self.featurizer.scheme
-        found = [scheme.decode(row[1 : len(item.ids) - 1]) for row, item in zip(tags, items, strict=True)]
+        scheme, num_layers = self.featurizer.scheme, self.featurizer.num_layers
+        rows = zip(np.asarray(tags), np.repeat([len(item.ids) for item in items], num_layers), strict=False)
+        found = [scheme.decode(row[1 : length - 1]) for row, length in rows]  # of each layer of each window
         flat = [(row, first + 1, last + 1, *scheme.span_tags(t)) for row, s in enumerate(found) for first, last, t in s]
         probability = iter(self._span_probabilities(batch, emissions, flat))
-        return [
-            [
-                _Span(
-                    item.window.first_token + first,
-                    item.window.first_token + last,
-                    entity_type,
-                    next(probability),
-                )
-                for first, last, entity_type in spans
+        spans: list[list[_Span]] = [[] for _ in items]
+        for row, of_row in enumerate(found):
+            number, layer = divmod(row, num_layers)
+            shift = items[number].window.first_token
+            spans[number] += [
+                _Span(shift + first, shift + last, t, next(probability), layer) for first, last, t in of_row
             ]
-            for item, spans in zip(items, found, strict=True)
-        ]
+        return [self._distinct(s) for s in spans] if num_layers > 1 else spans
+
+    def _distinct(self, spans: Sequence[_Span]) -> list[_Span]:
+        """The spans of all layers in text order; of equal ones, that of the first layer."""
+        number_of = self.featurizer.schema.entity_types.index
+        ordered = sorted(spans, key=lambda s: (s.first, s.last, number_of(s.type), s.layer))
+        groups = itertools.groupby(ordered, key=lambda s: (s.first, s.last, s.type))
+        return [next(group) for _, group in groups]
 
     def _span_probabilities(self, batch: Batch, emissions, spans: Sequence[tuple]) -> list[float]:
         """The probability of each (row, start, end, begin, inside, last, single): token positions and tags."""
@@ -299,9 +304,11 @@ def _shapes(model: ExtractionModel, options, few: bool) -> Shapes:
 
 
 def _without_overlaps(spans: Sequence[_Span]) -> list[_Span]:
-    """Spans in text order; of two that overlap where windows meet, the first stays."""
+    """Spans in text order; of two of a layer that overlap where windows meet, the first stays."""
     kept: list[_Span] = []
-    for span in sorted(spans, key=lambda s: (s.first, s.last)):
-        if not kept or span.first >= kept[-1].last:
+    reached: dict[int, int] = {}  # where the last span of each layer ends
+    for span in sorted(spans, key=lambda s: (s.first, s.last)):  # stable: equal places stay as `_distinct` has them
+        if span.first >= reached.get(span.layer, 0):
             kept.append(span)
+            reached[span.layer] = span.last
     return kept

@@ -18,13 +18,14 @@ from strtf.text.vocabulary import Vocabulary
 def make_featurizer(experiment: Experiment, schema: Schema, vocabulary: Vocabulary) -> Featurizer:
     options = experiment.model
     return Featurizer(
-        make_tokenizer(vocabulary, options.tokenization, options.lowercase),
+        make_tokenizer(vocabulary, options.tokenization, options.lowercase, options.tells_case),
         TagScheme(schema.entity_types),
         schema,
         options.max_tokens,
         options.window_overlap,
         experiment.data.overlaps,
         schema.related if options.pair_filter is PairFilter.SEEN_TYPES else None,
+        options.tag_layers,
     )
 
 

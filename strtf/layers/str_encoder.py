@@ -26,6 +26,7 @@ class EncoderConfig:
     max_positions: int = 512
     num_segments: int = 2
     approximate_gelu: bool = False
+    num_cases: int = 1  # of letters, see `BertEmbedding`; no checkpoint has them
 
     def to_json(self) -> dict:
         return dataclasses.asdict(self)
@@ -53,6 +54,7 @@ class StrEncoder(keras.layers.Layer):
             config.num_segments,
             config.hidden_size,
             dropout,
+            config.num_cases,
             dtype=self.dtype_policy,
             name="embedding",
         )
@@ -73,6 +75,11 @@ class StrEncoder(keras.layers.Layer):
     def task_blocks(self) -> list[TransformerBlock]:
         """Blocks N-K+1..N."""
         return self.blocks[len(self.blocks) - self.num_task_blocks :]
+
+    @property
+    def fresh_weights(self) -> list[keras.Variable]:
+        """Those that no checkpoint has."""
+        return [] if self.embedding.case is None else self.embedding.case.weights
 
     def build(self, token_ids_shape, lengths_shape=None):
         self.embedding.build(token_ids_shape)

@@ -86,7 +86,8 @@ class ExtractionModel(keras.Model):
         raise NotImplementedError
 
     def tag(self, batch, states):
-        """Viterbi tags [B, T] int32 of all tokens ([CLS] is outside) and emissions [B, T-1, C] float32."""
+        """Viterbi tags [B·L, T] int32 of all tokens ([CLS] is outside) and emissions [B·L, T-1, C] float32, L being
+        the layers of tags."""
         raise NotImplementedError
 
     def classify_pairs(self, batch, states, training=False):

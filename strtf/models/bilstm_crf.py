@@ -26,7 +26,12 @@ class BilstmCrf(CrfTagging):
         # ---------------------------------------------------------------- layers
         self.sizes = options.embedding_size, options.units
         self.encoder = BiLstmEncoder(
-            config.vocabulary_size, *self.sizes, options.dropout, dtype=self.dtype_policy, name="encoder"
+            config.vocabulary_size,
+            *self.sizes,
+            options.dropout,
+            config.num_cases,
+            dtype=self.dtype_policy,
+            name="encoder",
         )
         self.add_tagging(2 * options.units, scheme, options)
         self.encoder.build((None, None))

@@ -43,7 +43,12 @@ class Cnn(ExtractionModel):
         policy, units = self.dtype_policy, options.units
         self.sizes = options.embedding_size, units
         self.embedding = TokenEmbedding(
-            config.vocabulary_size, options.embedding_size, options.dropout, dtype=policy, name="embedding"
+            config.vocabulary_size,
+            options.embedding_size,
+            options.dropout,
+            config.num_cases,
+            dtype=policy,
+            name="embedding",
         )
         self.token_convolution = keras.layers.Conv1D(
             units, WINDOW, padding="same", dtype=policy, name="token_convolution"

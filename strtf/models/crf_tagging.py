@@ -5,32 +5,41 @@ import numpy as np
 from keras import ops
 
 from strtf.config import ModelOptions
+from strtf.layers.bi_lstm import BiLstm
 from strtf.layers.crf import Crf
 from strtf.layers.precision import wide_dtype
 from strtf.models.base import ExtractionModel, Task, weighted_mean
-from strtf.models.flops import dense_flops
+from strtf.models.flops import bi_lstm_flops, dense_flops
 from strtf.text.bieos import TagScheme
 
 
 class CrfTagging(ExtractionModel):
     """A model whose `encode` gives rows of all tokens as `output` [B, T, D], from which a CRF tags.
 
+    Entities that overlap lie in different layers of tags: L sequences for each sentence, which the CRF sees as L
+    sentences, row b·L + l being layer l of sentence b. The paper has one layer.
+
     A subclass calls `add_tagging` where it has the task NER.
     """
 
-    def add_tagging(self, width: int, scheme: TagScheme, options: ModelOptions, learn_transitions: bool = True) -> None:
+    def add_tagging(self, width: int, scheme: TagScheme, options: ModelOptions, learn_transitions: bool = True,
+                    lstm_units: int = 0) -> None:  # fmt: skip
         """Makes and builds the layers.
 
         Args:
             width: D.
             scheme: the tags.
-            options: dropout, and whether decoding is restricted to legal tag sequences.
+            options: dropout, layers, and whether decoding is restricted to legal tag sequences.
             learn_transitions: see `Crf`.
+            lstm_units: of each direction of a `BiLstm` over the rows, whose states the emissions then read too; 0:
+                none. `encode` must then give `key_mask` [B, 1, T].
         """
         policy = self.dtype_policy
         wide = wide_dtype(policy)
         self.tag_dropout = keras.layers.Dropout(options.dropout, dtype=policy, name="tag_dropout")
-        self.tag_dense = keras.layers.Dense(scheme.num_tags, dtype=wide, name="tag_dense")  # W_ner, b_ner
+        self.num_layers = options.tag_layers
+        units = self.num_layers * scheme.num_tags
+        self.tag_dense = keras.layers.Dense(units, dtype=wide, name="tag_dense")  # W_ner, b_ner
         self.crf = Crf(
             scheme.num_tags,
             scheme.start_penalty(),
@@ -40,43 +49,72 @@ class CrfTagging(ExtractionModel):
             name="crf",
         )
         self.legal_decoding = options.legal_decoding
-        self.tag_dense.build((None, None, width))
+        self.tag_lstm = None
+        if lstm_units:
+            self.tag_lstm = BiLstm(lstm_units, dtype=policy, name="tag_lstm")
+            self.tag_lstm.build((None, None, width))
+            self.tag_lstm.built = True
+        self.tag_dense.build((None, None, width + 2 * lstm_units))
 
     @property
     def num_tags(self) -> int:
-        """C, or 0 without the task NER."""
-        return self.crf.num_tags if Task.NER in self.tasks else 0
+        """L·C, the emissions of a token; 0 without the task NER."""
+        return self.tag_dense.units if Task.NER in self.tasks else 0
 
     def emission_flops(self, lengths, width: int) -> float:
         """Operations of the emissions from rows of D = width."""
         return dense_flops(np.asarray(lengths) - 1, width, self.num_tags)
 
+    def tag_lstm_flops(self, lengths, width: int) -> float:
+        """Operations of the Bi-LSTM over rows of D = width, and of the emissions from its states; 0 without one."""
+        if Task.NER not in self.tasks or self.tag_lstm is None:
+            return 0.0
+        tagged, units = np.asarray(lengths) - 1, self.tag_lstm.units
+        return bi_lstm_flops(tagged, width, units) + dense_flops(tagged, 2 * units, self.num_tags)
+
     def emissions(self, states, training=False):
-        """H_p^ner of Eq. (9): every token but [CLS], [SEP] included. [B, T-1, C]."""
-        return self.tag_dense(self.tag_dropout(states["output"][:, 1:], training=training))
+        """H_p^ner of Eq. (9): every token but [CLS], [SEP] included. [B·L, T-1, C]."""
+        rows = self.tag_dropout(states["output"][:, 1:], training=training)  # [B, T-1, D]
+        if self.tag_lstm is not None:
+            read = self.tag_lstm(rows, states["key_mask"][:, 0, 1:])  # [B, T-1, 2·units]
+            rows = ops.concatenate([rows, self.tag_dropout(read, training=training)], axis=-1)  # [B, T-1, D + 2·units]
+        emissions = self.tag_dense(rows)  # [B, T-1, L·C]
+        if self.num_layers == 1:
+            return emissions
+        batch, length, _ = ops.shape(emissions)
+        emissions = ops.reshape(emissions, (batch, length, self.num_layers, self.crf.num_tags))
+        emissions = ops.transpose(emissions, (0, 2, 1, 3))  # [B, L, T-1, C]
+        return ops.reshape(emissions, (batch * self.num_layers, length, self.crf.num_tags))
+
+    def _tagged(self, batch):
+        """Tokens of each row that have tags. [B·L]."""
+        lengths = batch["lengths"] - 1
+        return lengths if self.num_layers == 1 else ops.repeat(lengths, self.num_layers)
 
     def tag(self, batch, states):
         self.require(Task.NER)
         emissions = self.emissions(states)
-        tags, _ = self.crf.decode(emissions, batch["lengths"] - 1, legal=self.legal_decoding)
-        return ops.pad(tags, ((0, 0), (1, 0))), emissions  # [B, T]
+        tags, _ = self.crf.decode(emissions, self._tagged(batch), legal=self.legal_decoding)
+        return ops.pad(tags, ((0, 0), (1, 0))), emissions  # [B·L, T]
 
     def span_log_probabilities(self, batch, emissions, spans):
         """Log marginal probability of entity spans under the CRF.
 
         Args:
-            emissions: [B, T-1, C] from `tag`.
-            spans: dict of [E] int32: `sentence`, `start`, `end` (token positions, [CLS] = 0), and the type's
-                `begin`, `inside`, `last`, `single` tags.
+            emissions: [B·L, T-1, C] from `tag`.
+            spans: dict of [E] int32: `sentence` (row of the emissions), `start`, `end` (token positions, [CLS] = 0),
+                and the type's `begin`, `inside`, `last`, `single` tags.
 
         Returns:
             [E] float32.
         """
         tags = (spans["begin"], spans["inside"], spans["last"], spans["single"])
         places = (spans["sentence"], spans["start"] - 1, spans["end"] - 1)
-        return self.crf.span_log_marginals(emissions, batch["lengths"] - 1, *places, *tags, legal=self.legal_decoding)
+        lengths = self._tagged(batch)
+        return self.crf.span_log_marginals(emissions, lengths, *places, *tags, legal=self.legal_decoding)
 
     def tag_loss(self, batch, states, training=False):
         emissions = self.emissions(states, training)
-        log_p = self.crf.log_likelihood(emissions, batch["tags"][:, 1:], batch["lengths"] - 1)  # [B]
+        log_p = self.crf.log_likelihood(emissions, batch["tags"][:, 1:], self._tagged(batch))  # [B·L]
+        log_p = ops.sum(ops.reshape(log_p, (-1, self.num_layers)), axis=1)  # [B]
         return weighted_mean(-log_p, batch["sentence_weights"])  # Eq. (12)

@@ -44,7 +44,9 @@ class JointBilstm(CrfTagging):
         policy, units = self.dtype_policy, options.units
         wide = wide_dtype(policy)
         self.sizes = options.embedding_size, units
-        self.encoder = BiLstmEncoder(config.vocabulary_size, *self.sizes, options.dropout, dtype=policy, name="encoder")
+        self.encoder = BiLstmEncoder(
+            config.vocabulary_size, *self.sizes, options.dropout, config.num_cases, dtype=policy, name="encoder"
+        )
         self.encoder.build((None, None))
         self.encoder.built = True
         if Task.NER in self.tasks:

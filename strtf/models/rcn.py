@@ -44,7 +44,9 @@ class Rcn(ExtractionModel):
         # ---------------------------------------------------------------- layers
         policy, self.sizes = self.dtype_policy, (options.embedding_size, options.units)
         wide = wide_dtype(policy)
-        self.encoder = BiLstmEncoder(config.vocabulary_size, *self.sizes, options.dropout, dtype=policy, name="encoder")
+        self.encoder = BiLstmEncoder(
+            config.vocabulary_size, *self.sizes, options.dropout, config.num_cases, dtype=policy, name="encoder"
+        )
         self.piece_dropout = keras.layers.Dropout(options.dropout, dtype=policy, name="piece_dropout")
         self.primary_dense = keras.layers.Dense(CAPSULES * PRIMARY_SIZE, dtype=wide, name="primary_dense")
         self.class_capsules = ClassCapsules(num_classes, CLASS_SIZE, dtype=wide, name="class_capsules")

@@ -34,7 +34,12 @@ class Rdcnn(CrfTagging):
         # ---------------------------------------------------------------- layers
         policy, self.sizes = self.dtype_policy, (options.embedding_size, options.units)
         self.embedding = TokenEmbedding(
-            config.vocabulary_size, options.embedding_size, options.dropout, dtype=policy, name="embedding"
+            config.vocabulary_size,
+            options.embedding_size,
+            options.dropout,
+            config.num_cases,
+            dtype=policy,
+            name="embedding",
         )
         self.convolutions = DilatedConvolutions(
             options.units, DILATIONS, options.dropout, dtype=policy, name="convolutions"

@@ -49,7 +49,7 @@ def assign_weights(encoder: StrEncoder, weights: dict[str, np.ndarray]) -> None:
     """Copies weights into the encoder: every one of them, into every variable, or none.
 
     Args:
-        encoder: built; its shape is the checkpoint's configuration.
+        encoder: built; its shape is the checkpoint's configuration. Its `fresh_weights` stay as they are.
         weights: by the variable's path relative to the encoder, as in `PretrainedBert.weights`.
 
     Raises:
@@ -59,7 +59,9 @@ def assign_weights(encoder: StrEncoder, weights: dict[str, np.ndarray]) -> None:
     if not encoder.built:
         raise ValueError("encoder must be built before its weights are assigned.")
     # `weights` leaves out the states of dropout's random generators, `variables` would not
-    variables = {variable.path.removeprefix(f"{encoder.path}/"): variable for variable in encoder.weights}
+    fresh = {id(variable) for variable in encoder.fresh_weights}
+    pretrained = [variable for variable in encoder.weights if id(variable) not in fresh]
+    variables = {variable.path.removeprefix(f"{encoder.path}/"): variable for variable in pretrained}
     shapes = [
         f"{name} expected {tuple(variable.shape)} found {weights[name].shape}"
         for name, variable in variables.items()

@@ -126,5 +126,5 @@ def _write(partial, target, run_dir: RunDir, extractor: Extractor, weights, text
         logging.disable(logging.INFO)  # of shards and fingerprints
         tf.saved_model.save(served, str(partial), signatures)
         logging.disable(logging.NOTSET)
-    write_extra(partial, target, texts, signatures, extractor.options.max_tokens)
+    write_extra(partial, target, texts, signatures, extractor)
     return list(signatures)

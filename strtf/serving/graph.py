@@ -13,7 +13,7 @@ from strtf.extraction.extractor import PADDED_TOKENS, Extractor
 from strtf.models.base import Task
 from strtf.schema import Direction
 from strtf.serving.pairs import PairScorer, enumerate_pairs, rivals_between
-from strtf.serving.spans import Spans, decode_tags, without_overlaps
+from strtf.serving.spans import Spans, decode_tags, merge_layers, without_overlaps
 from strtf.serving.texts import CharacterIds, Texts, decode_texts
 from strtf.serving.windows import Windows, cut_windows
 from strtf.text.bieos import PREFIXES
@@ -48,6 +48,7 @@ class TokenGraph:
         self.model = extractor.model
         self.model.require(Task.NER)
         self.schema = extractor.featurizer.schema
+        self.num_layers = extractor.featurizer.num_layers
         self.no_relation_shift = extractor.no_relation_shift
         self.entity_threshold = extractor.entity_threshold
         self.scorer = None
@@ -56,25 +57,31 @@ class TokenGraph:
         self.candidate = _candidate_types(extractor.featurizer)
 
     def tag(self, batch, states):
-        """Tags [B, T] int32 and the `Spans` they spell."""
+        """Tags [B·L, T] int32 and the `Spans` they spell."""
         tags, emissions = self.model.tag(batch, states)
-        row, start, end, kind = decode_tags(tags, batch["lengths"])
+        row, start, end, kind = decode_tags(tags, tf.repeat(batch["lengths"], self.num_layers))
         begin = 1 + len(PREFIXES) * kind
         places = {"sentence": row, "start": start, "end": end}
         spelled = {"begin": begin, "inside": begin + 1, "last": begin + 2, "single": begin + 3}
         log_p = self.model.span_log_probabilities(batch, emissions, places | spelled)
-        return tags, Spans(row, start, end, kind, tf.exp(log_p))
+        layer, row = row % self.num_layers, row // self.num_layers
+        spans = Spans(row, start, end, kind, layer, tf.exp(log_p))
+        return tags, merge_layers(spans) if self.num_layers > 1 else spans
 
-    def relate(self, batch, states, spans: Spans, stop, row_of_pair) -> Pairs:
+    def relate(self, batch, states, spans: Spans, stop, row_of_pair, held=None) -> Pairs:
         """The related pairs (i, j) of spans with i < j < stop[i].
 
         Args:
+            held: function of i, j [P] that says which of these pairs some window holds; None: all are.
             row_of_pair: function of i, j [P] and two columns of `Spans`, start and end: the row in which each pair
                 is scored, and its spans [P, 4] there.
         """
         if self.scorer is None:
             return Pairs(*(tf.zeros([0], tf.int32) for _ in range(3)), tf.zeros([0]))
         first, second = enumerate_pairs(stop)
+        if held is not None:
+            wanted = held(first, second)
+            first, second = (tf.boolean_mask(i, wanted) for i in (first, second))
         if self.candidate is not None:
             wanted = tf.gather_nd(self.candidate, tf.stack([tf.gather(spans.kind, i) for i in (first, second)], axis=1))
             first, second = (tf.boolean_mask(i, wanted) for i in (first, second))
@@ -93,11 +100,11 @@ class TokenGraph:
         members = tf.concat([pairs.first, pairs.second], axis=0)
         kept = (spans.probability >= self.entity_threshold) | (count_by(members, tf.size(spans.row)) > 0)
         place = tf.cumsum(tf.cast(kept, tf.int32)) - 1
-        spans = Spans(*(tf.boolean_mask(column, kept) for column in spans))
+        spans = spans.choose(kept)
         return spans, pairs._replace(first=tf.gather(place, pairs.first), second=tf.gather(place, pairs.second))
 
     def __call__(self, token_ids, lengths):
-        """Tags [B, T], spans and related pairs of rows that are no more than one window each.
+        """Tags [B·L, T], spans and related pairs of rows that are no more than one window each.
 
         The tags are the best tagging, also where it spells spans that are left out.
         """
@@ -174,16 +181,17 @@ class TextGraph:
         # a span counts where its first token is owned
         token = spans.start - 1 + tf.gather(windows.first, spans.row)  # within the text
         own = (token >= tf.gather(windows.owned_first, spans.row)) & (token < tf.gather(windows.owned_last, spans.row))
-        spans = Spans(*(tf.boolean_mask(column, own) for column in spans))
+        spans = spans.choose(own)
         # one axis for the tokens of all texts of the chunk
         base = tf.cumsum(tf.gather(texts.lengths, tf.range(windows.text[0], windows.text[-1] + 1)), exclusive=True)
         window_base = tf.gather(base, windows.text - windows.text[0])  # [W]
         offset = window_base + windows.first - 1  # of position 0 of each window
-        kept = without_overlaps(*_on_one_axis(spans, offset))
-        spans = Spans(*(tf.boolean_mask(column, kept) for column in spans))
-        stop, row_of_pair = _pairs_in_windows(windows, window_base, offset, *_on_one_axis(spans, offset))
+        apart = spans.layer * (base[-1] + texts.lengths[windows.text[-1]] + 1)  # layers do not touch
+        kept = without_overlaps(*(column + apart for column in _on_one_axis(spans, offset)))
+        spans = spans.choose(kept)
+        pairs_at = _pairs_in_windows(windows, window_base, offset, *_on_one_axis(spans, offset))
         batch = {"token_ids": token_ids, "lengths": lengths}
-        pairs = self.tokens.relate(batch, states, spans, stop, row_of_pair)
+        pairs = self.tokens.relate(batch, states, spans, *pairs_at)
         spans, pairs = self.tokens.confident(spans, pairs)
         first, last = _on_one_axis(spans, offset)
         text = tf.gather(windows.text, spans.row)
@@ -224,7 +232,7 @@ class TextGraph:
             arrays = [array.write(number, states[name]) for name, array in zip(self._states, arrays, strict=True)]
             return number + 1, arrays, Spans(*(tf.concat(p, axis=0) for p in zip(spans, new, strict=True)))
 
-        none = Spans(*(tf.zeros([0], tf.int32) for _ in range(4)), tf.zeros([0]))
+        none = Spans(*(tf.zeros([0], tf.int32) for _ in range(5)), tf.zeros([0]))
         shapes = tf.TensorShape([]), [tf.TensorShape(None)] * len(arrays), Spans(*[tf.TensorShape([None])] * len(none))
         _, arrays, spans = tf.while_loop(
             lambda number, *_: number < count, step, (0, arrays, none), shapes, parallel_iterations=1
@@ -287,22 +295,28 @@ def _on_one_axis(spans: Spans, offset):
 
 
 def _pairs_in_windows(windows: Windows, window_base, offset, first, last):
-    """For spans [first, last) on the axis of all texts: their last partners, and `relate`'s `row_of_pair`.
+    """For spans [first, last) on the axis of all texts: `relate`'s `stop`, `row_of_pair` and `held`.
 
     A pair is scored in the first window that holds it (`first_window_holding`). The windows of a text end in rising
-    order, and so do spans: those that some window holds together with a span are its next ones, up to the end of the
-    last window that begins no later than the span.
+    order, so what some window holds together with a span ends in the last window that begins no later than the span.
     """
     ends = window_base + windows.last  # [W], rising; empty texts are the last
     begun = tf.searchsorted(window_base + windows.first, first, side="right") - 1
-    stop = tf.searchsorted(last, tf.gather(ends, begun), side="right")
+    reach = tf.gather(ends, begun)  # [n]
+    stop = tf.searchsorted(first, reach)
+
+    def end_of(i, j):
+        return tf.maximum(tf.gather(last, i), tf.gather(last, j))
+
+    def held(i, j):
+        return end_of(i, j) <= tf.gather(reach, i)
 
     def first_window(i, j):
-        row = tf.searchsorted(ends, tf.gather(last, j))
+        row = tf.searchsorted(ends, end_of(i, j))
         spans = tf.stack([tf.gather(column, k) for k in (i, j) for column in (first, last)], axis=1)
         return row, spans - tf.gather(offset, row)[:, None]
 
-    return stop, first_window
+    return stop, first_window, held
 
 
 def _candidate_types(featurizer):

@@ -13,6 +13,7 @@ from strtf.extraction.extractor import Extractor
 from strtf.run_dir import RunDir
 from strtf.serving.signatures import TEXT
 from strtf.serving.warmup import write_warmup
+from strtf.text.letter_case import ALL_CAPITALS, INITIAL, MIXED
 
 EXTRA = "assets.extra"
 README_PATH = f"{EXTRA}/README.md"
@@ -60,6 +61,10 @@ Metrics for Prometheus: http://localhost:8501/monitoring/prometheus/metrics
 `token_ids`: the same from token ids on, with numbers for types; `assets/` says what they mean (`tags.txt`: the tags, a
 line each from 0; `schema.json`: entity types from 0, relation classes from 1).
 """
+CASES = """
+Token ids tell capitals: to a token's number in `vocab.txt` add {initial} where only its first character is a capital,
+{all} where it has several characters and no small letter, {mixed} where it has capitals otherwise.
+"""
 ONLY_TOKENS = """
 This run reads word pieces: there is no `serving_default`, and clients tokenize: BERT's WordPiece over
 `assets/vocab.txt`, [CLS] first and [SEP] last, at most {max_tokens} ids a row. Over REST give
@@ -90,7 +95,7 @@ def write_assets(directory: pathlib.Path, run_dir: RunDir, extractor: Extractor)
     return [run_dir.vocabulary, run_dir.schema, tags]
 
 
-def write_extra(directory: pathlib.Path, target: pathlib.Path, texts, signatures, max_tokens: int) -> None:
+def write_extra(directory: pathlib.Path, target: pathlib.Path, texts, signatures, extractor: Extractor) -> None:
     """Fills `assets.extra`.
 
     Args:
@@ -106,5 +111,8 @@ def write_extra(directory: pathlib.Path, target: pathlib.Path, texts, signatures
     if TEXT in signatures:
         write_warmup(extra / "tf_serving_warmup_requests", [texts[:1], texts[:8]], TEXT, name)
     else:
-        text += ONLY_TOKENS.format(max_tokens=max_tokens)
+        text += ONLY_TOKENS.format(max_tokens=extractor.options.max_tokens)
+    if extractor.options.tells_case:
+        size = len(extractor.featurizer.tokenizer.vocabulary)
+        text += CASES.format(initial=INITIAL * size, all=ALL_CAPITALS * size, mixed=MIXED * size)
     (extra / "README.md").write_text(text, encoding="utf-8")

@@ -31,12 +31,12 @@ def pack_pairs(sentence, spans, types, rivals, sizes):
 
     Args:
         sentence: [P] int32, row of each pair.
-        spans: [P, 4] int32, token spans of e1 and e2, which do not overlap.
+        spans: [P, 4] int32, token spans of e1 and e2; shared tokens belong to e1.
         types, rivals: [P, 2] int32, their types, and see `rivals_between`.
         sizes: [P] int32, tokens of S_p.
     """
     start_1, end_1, start_2, _ = tf.unstack(spans, axis=1)
-    length_1 = end_1 - start_1
+    start_2, length_1 = tf.maximum(start_2, end_1), end_1 - start_1
     num_pairs, num_slots = tf.shape(spans)[0], tf.maximum(tf.reduce_max(sizes), 2)
     slot = tf.range(num_slots)[None]  # [1, M]
     in_1 = start_1[:, None] + slot - 1
@@ -78,7 +78,8 @@ class PairScorer:
         Args:
             facts: types and rivals.
         """
-        sizes = 1 + spans[:, 1] - spans[:, 0] + spans[:, 3] - spans[:, 2]  # [P]
+        start_1, end_1, start_2, end_2 = tf.unstack(spans, axis=1)
+        sizes = 1 + end_1 - start_1 + tf.maximum(end_2, end_1) - tf.maximum(start_2, end_1)  # [P]
         order = tf.argsort(sizes, direction="DESCENDING", stable=True)
         falling = tf.gather(sizes, order)
         total, num_long = tf.size(sizes), tf.reduce_sum(tf.cast(sizes > SHORT_PAIR, tf.int32))

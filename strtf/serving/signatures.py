@@ -6,10 +6,11 @@ int32 [B, E] (code points, end exclusive), `entity_type` string [B, E], `entity_
 `relation_type` string [B, R], `relation_probability` float32 [B, R], `relation_count` int32 [B].
 
 `token_ids`: `token_ids` int32 [B, T] with [CLS] and [SEP], padded with anything, and `lengths` int32 [B] -> `tags`
-int32 [B, T]; `span_first`, `span_last` (token positions, last exclusive), `span_type` int32 [B, E], `span_probability`
-float32 [B, E], `span_count` int32 [B]; the related pairs `pair_first`, `pair_second` (indices of spans), `pair_label`
-int32 [B, R], `pair_probability` float32 [B, R], `pair_count` int32 [B]. Rows are one window each: T at most
-`--max_tokens`. `tags` also spell the spans that are less probable than the run's threshold and left out.
+int32 [B, T], or [B, L, T] of L > 1 layers; `span_first`, `span_last` (token positions, last exclusive), `span_type`
+int32 [B, E], `span_probability` float32 [B, E], `span_count` int32 [B]; the related pairs `pair_first`, `pair_second`
+(indices of spans), `pair_label` int32 [B, R], `pair_probability` float32 [B, R], `pair_count` int32 [B]. Rows are one
+window each: T at most `--max_tokens`. `tags` also spell the spans that are less probable than the run's threshold and
+left out.
 
 E and R are the largest number in the batch and at least 1, because axes of size 0 trouble clients and runtimes. Padding
 is -1, "" and 0.
@@ -67,12 +68,15 @@ class ServedModel(tf.Module):
         lengths = tf.concat([lengths, tf.fill([missing], 2)], axis=0)
         with self.weights.scope():
             tags, spans, pairs = self._tokens(token_ids, lengths)
+        num_layers = self._tokens.num_layers
+        if num_layers > 1:
+            tags = tf.reshape(tags, tf.stack([-1, num_layers, tf.shape(tags)[1]]))  # [B, L, T]
         rank = rank_by(spans.row, tf.shape(token_ids)[0])
         place = Padded(spans.row, rank, num_rows)
         row = tf.gather(spans.row, pairs.first)
         of_pair = Padded(row, rank_by(row, tf.shape(token_ids)[0]), num_rows)
         return {
-            "tags": tags[:num_rows, :length],
+            "tags": tags[:num_rows, ..., :length],
             "span_first": place.integers(spans.start),
             "span_last": place.integers(spans.end),
             "span_type": place.integers(spans.kind),

@@ -10,12 +10,13 @@ _B, _I, _E, _S = range(len(PREFIXES))
 
 
 class Spans(NamedTuple):
-    """n typed spans of token rows, row by row in text order; each [n].
+    """n typed spans of token rows, row by row in text order: by start, end, kind; each [n].
 
     Attributes:
         row: int32.
         start, end: int32, positions in the row, `end` exclusive; [CLS] is position 0.
         kind: int32, index of the entity type.
+        layer: int32, the layer of tags that spells it.
         probability: float32.
     """
 
@@ -23,7 +24,13 @@ class Spans(NamedTuple):
     start: tf.Tensor
     end: tf.Tensor
     kind: tf.Tensor
+    layer: tf.Tensor
     probability: tf.Tensor
+
+    def choose(self, which):
+        """Those with these numbers, or, for bool [n], those that are wanted."""
+        take = tf.boolean_mask if which.dtype is tf.bool else tf.gather
+        return Spans(*(take(column, which) for column in self))
 
 
 def decode_tags(tags, lengths):
@@ -55,16 +62,27 @@ def decode_tags(tags, lengths):
     return row, tf.gather(begin, last) - row * length, last + 1 - row * length, tf.gather(kind, last)
 
 
+def merge_layers(spans: Spans) -> Spans:
+    """Spans row by row, layer by layer, as `Spans` has them; of equal ones, that of the first layer."""
+    order = tf.argsort(spans.layer, stable=True)
+    for column in (spans.kind, spans.end, spans.start, spans.row):
+        order = tf.gather(order, tf.argsort(tf.gather(column, order), stable=True))
+    spans = spans.choose(order)
+    place = tf.stack([spans.row, spans.start, spans.end, spans.kind], axis=1)  # [n, 4]
+    again = tf.reduce_all(place[1:] == place[:-1], axis=1)
+    return spans.choose(tf.concat([tf.ones([tf.minimum(tf.size(spans.row), 1)], tf.bool), ~again], axis=0))
+
+
 def without_overlaps(first, last):
     """Which spans stay where, of two that overlap, the first one does.
 
     Args:
-        first, last: [n], `last` exclusive, on one axis for all texts; `first` rises strictly.
+        first, last: [n], `last` exclusive, on one axis for all layers of all texts.
 
     Returns:
         bool [n].
     """
-    number = tf.range(tf.size(first))
+    number = tf.argsort(first, stable=True)
 
     def overlapping(kept):
         """Those among the kept whose predecessor among the kept reaches into them. [k]."""

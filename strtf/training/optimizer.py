@@ -54,7 +54,7 @@ def _pretrained_groups(options: TrainingOptions, model) -> Iterator[tuple[float,
         return
     blocks = model.pretrained.task_blocks if options.task_block_learning_rate else []
     of_blocks = [variable for block in blocks for variable in block.trainable_variables]
-    apart = {id(variable) for variable in of_blocks}
+    apart = {id(variable) for variable in of_blocks + model.pretrained.fresh_weights}
     yield options.learning_rate, [v for v in model.pretrained.trainable_variables if id(v) not in apart]
     yield options.task_block_learning_rate, of_blocks
 

@@ -13,7 +13,7 @@ from strtf.config import Experiment, Tasks
 from strtf.data.batches import Shapes, TrainingBatches
 from strtf.data.boundaries import possible_sizes
 from strtf.data.corpus import fingerprint
-from strtf.data.features import Example
+from strtf.data.features import OVERLAPPING, Example
 from strtf.data.load import load_split, load_training_splits
 from strtf.data.shapes import ExactShapes
 from strtf.errors import StrtfError
@@ -58,7 +58,7 @@ def train(experiment: Experiment, run_dir: RunDir, resume: bool = False) -> Trai
     featurizer = make_featurizer(experiment, schema, pretrained.vocabulary)
     featurizer.corpus(dev_split)  # --overlaps=error concerns it too, and should not wait for the first epoch's end
     examples, lost = featurizer.corpus(train_split)
-    _report(train_split, dev_split, examples, schema, lost)
+    _report(train_split, dev_split, examples, schema, lost, experiment.model.tag_layers)
     batches = TrainingBatches(examples, experiment.training, batch_shapes(experiment, model, examples))
     optimizer = make_optimizer(experiment.training, batches.steps_per_epoch * experiment.training.epochs, model)
     step = make_step(model, optimizer, experiment.training)
@@ -150,7 +150,7 @@ def _warn_about_case(experiment: Experiment, pretrained) -> None:
         _LOG.warning("The encoder was trained with %s; the run uses the other.", wanted)
 
 
-def _report(train_split, dev_split, examples, schema: Schema, lost: collections.Counter) -> None:
+def _report(train_split, dev_split, examples, schema: Schema, lost: collections.Counter, num_layers: int) -> None:
     print(
         f"{len(train_split)} training and {len(dev_split)} development sentences, {len(examples)} windows; "
         f"{len(schema.entity_types)} entity types, {len(schema.relation_classes)} relation classes",
@@ -158,7 +158,8 @@ def _report(train_split, dev_split, examples, schema: Schema, lost: collections.
     )
     items = ", ".join(f"{count} {cause}" for cause, count in sorted(lost.items()) if count)
     if items:
-        print(f"Not representable in training: {items}", flush=True)
+        hint = f"; --tag_layers={num_layers + 1} would hold more of them" if lost[OVERLAPPING] else ""
+        print(f"Not representable in training: {items}{hint}", flush=True)
 
 
 def _create(

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -29,7 +31,7 @@ def example(number, num_entities=6):
     return Example(
         f"s{number}",
         np.full(length, number + 1, np.int32),
-        np.full(length, number % 7, np.int32),
+        np.full((1, length), number % 7, np.int32),
         np.stack([starts, starts + 1], axis=1).astype(np.int32),
         np.arange(num_entities, dtype=np.int32) % 3,
         pairs,
@@ -177,8 +179,18 @@ class TestTrainingBatch:
 
     def test_tags_are_padded_with_outside(self):
         tags = self.batch()["tags"]
-        np.testing.assert_array_equal(tags[1, : len(EXAMPLES[1].tags)], EXAMPLES[1].tags)
-        assert not tags[1, len(EXAMPLES[1].tags) :].any()
+        length = len(EXAMPLES[1].token_ids)
+        np.testing.assert_array_equal(tags[1, :length], EXAMPLES[1].tags[0])
+        assert not tags[1, length:].any()
+
+    def test_layers_of_a_sentence_are_rows_side_by_side(self):
+        layered = [dataclasses.replace(e, tags=np.concatenate([e.tags, e.tags + 1])) for e in EXAMPLES[:2]]
+        trained = [TrainedPairs(np.zeros((0, 4), np.int32), *[np.zeros((0, 2), np.int32)] * 2, *[np.zeros(0)] * 2)] * 2
+        tags = training_batch(layered, trained, ExactShapes(Unlimited()), 3)["tags"]
+        assert tags.shape[0] == 3 * 2
+        for row, expected in enumerate((*layered[0].tags, *layered[1].tags)):
+            np.testing.assert_array_equal(tags[row, : len(expected)], expected)
+        assert not tags[4:].any()
 
     def test_a_sentence_that_fills_the_batch_weighs_nothing(self):
         assert self.batch()["sentence_weights"].tolist() == [1, 1, 1, 0]
@@ -242,7 +254,7 @@ def mixed_example(name, rng, length, density):
     pairs = np.array(candidate_pairs(number), np.int32).reshape(-1, 2)
     labels = (rng.random(len(pairs)) < 0.2).astype(np.int32)
     ids = np.ones(length + 1, np.int32)
-    return Example(name, ids, ids, np.stack([starts, ends], axis=1).astype(np.int32), starts * 0, pairs, labels)
+    return Example(name, ids, ids[None], np.stack([starts, ends], axis=1).astype(np.int32), starts * 0, pairs, labels)
 
 
 def signature(batch):

@@ -20,7 +20,7 @@ def example_of(length, spans, related):
     labels = np.isin(np.arange(len(pairs)), related).astype(np.int32)
     ids = np.ones(length, np.int32)
     types = np.arange(len(spans), dtype=np.int32)
-    return Example("s", ids, ids, np.array(spans, np.int32).reshape(-1, 2), types, pairs, labels)
+    return Example("s", ids, ids[None], np.array(spans, np.int32).reshape(-1, 2), types, pairs, labels)
 
 
 @st.composite

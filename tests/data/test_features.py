@@ -83,7 +83,7 @@ class TestOneWindow:
         assert self.example().spans.tolist() == [[1, 5], [5, 7], [7, 9]]
 
     def test_tags_decode_to_the_spans(self):
-        assert SCHEME.decode(self.example().tags) == [(1, 5, "A"), (5, 7, "B"), (7, 9, "A")]
+        assert SCHEME.decode(self.example().tags[0]) == [(1, 5, "A"), (5, 7, "B"), (7, 9, "A")]
 
     def test_pairs_are_all_unordered_pairs(self):
         assert self.example().pairs.tolist() == [[0, 1], [0, 2], [1, 2]]
@@ -200,7 +200,7 @@ class TestWindows:
         examples, _ = features(sentence(*[(start, start + 4, "A") for start in range(0, 52, 7)]))
         assert len(examples) > 2
         for example in examples:
-            assert [span[:2] for span in SCHEME.decode(example.tags)] == [tuple(s) for s in example.spans.tolist()]
+            assert [span[:2] for span in SCHEME.decode(example.tags[0])] == [tuple(s) for s in example.spans.tolist()]
 
     def test_no_window_is_longer_than_allowed(self):
         assert max(len(example.token_ids) for example in features(sentence())[0]) <= 22
@@ -222,3 +222,34 @@ class TestCorpus:
 def test_entity_of_covers_the_characters_of_its_tokens():
     encoding = Encoding(np.int32([5, 6, 7]), np.int32([0, 2, 5]), np.int32([2, 4, 9]))
     assert entity_of(encoding, 1, 3, "A", 4) == Entity("e4", 2, 9, "A")
+
+
+class TestLayers:
+    SENTENCE = sentence((0, 4, "A"), (2, 4, "B"), (4, 6, "A"), relations=[(0, 1), (1, 2)], text="左前降支近段狭窄")
+
+    def test_one_layer_loses_what_is_inside(self):
+        (example,), lost = features(self.SENTENCE)
+        assert example.spans.tolist() == [[1, 5], [5, 7]]
+        assert lost == {OVERLAPPING: 1, LOST_END: 2}
+
+    def test_two_layers_hold_it(self):
+        (example,), lost = features(self.SENTENCE, num_layers=2)
+        assert not lost
+        assert [SCHEME.decode(tags) for tags in example.tags] == [[(1, 5, "A"), (5, 7, "A")], [(3, 5, "B")]]
+        assert example.spans.tolist() == [[1, 5], [3, 5], [5, 7]]
+        assert example.labels.tolist() == [1, 0, 1]
+
+    @settings(deadline=None, max_examples=100)
+    @given(annotated(), st.integers(1, 4))
+    def test_layers_decode_to_all_spans(self, drawn, num_layers):
+        examples, _ = features(drawn, num_layers=num_layers)
+        for example in examples:
+            found = [(s, e, SCHEMA.entity_types.index(t)) for tags in example.tags for s, e, t in SCHEME.decode(tags)]
+            spans = [(*span, kind) for span, kind in zip(example.spans.tolist(), example.types.tolist(), strict=True)]
+            assert sorted(found) == sorted(spans)
+
+    @settings(deadline=None, max_examples=50)
+    @given(annotated())
+    def test_enough_layers_lose_no_overlap(self, drawn):
+        _, lost = features(drawn, num_layers=8)
+        assert not lost[OVERLAPPING]

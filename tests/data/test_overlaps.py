@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 
 import pytest
@@ -18,6 +19,10 @@ def sentence_of(*spans, relations=()):
 
 def kept_spans(policy, *spans):
     return [entity.span for entity in resolve_overlaps(sentence_of(*spans), policy).sentence.entities]
+
+
+def layers_of(sentence, layer=0):
+    return {entity.id: layer for entity in sentence.entities}
 
 
 def overlap(a, b):
@@ -115,7 +120,7 @@ def test_nothing_overlaps_afterwards(sentence, policy):
 @settings(deadline=None, max_examples=100)
 @given(sentences(), st.sampled_from(LOSSY))
 def test_kept_and_dropped_are_all(sentence, policy):
-    kept, dropped_entities, dropped_relations = resolve_overlaps(sentence, policy)
+    kept, _, dropped_entities, dropped_relations = resolve_overlaps(sentence, policy)
     by_id = sorted(kept.entities + dropped_entities, key=lambda e: e.id)
     assert by_id == sorted(sentence.entities, key=lambda e: e.id)
     assert set(kept.relations) | set(dropped_relations) == set(sentence.relations)
@@ -134,7 +139,7 @@ def test_kept_relations_join_kept_entities(sentence, policy):
 @given(sentences(), st.sampled_from(LOSSY))
 def test_resolving_twice_changes_nothing_more(sentence, policy):
     once = resolve_overlaps(sentence, policy).sentence
-    assert resolve_overlaps(once, policy) == (once, (), ())
+    assert resolve_overlaps(once, policy) == (once, layers_of(once), (), ())
 
 
 @settings(deadline=None, max_examples=100)
@@ -159,7 +164,27 @@ def test_error_is_raised_where_entities_overlap(sentence):
         with pytest.raises(DataError):
             resolve_overlaps(sentence, OverlapPolicy.ERROR)
     else:
-        assert resolve_overlaps(sentence, OverlapPolicy.ERROR) == (sentence, (), ())
+        assert resolve_overlaps(sentence, OverlapPolicy.ERROR) == (sentence, layers_of(sentence), (), ())
+
+
+@settings(deadline=None, max_examples=150)
+@given(sentences(), st.sampled_from(LOSSY), st.integers(1, 3))
+def test_layers_are_what_the_policy_keeps_of_what_is_left(sentence, policy, num_layers):
+    resolved, left = resolve_overlaps(sentence, policy, num_layers), sentence
+    for layer in range(num_layers):
+        once = resolve_overlaps(left, policy)
+        of_layer = {name for name, own in resolved.layers.items() if own == layer}
+        assert of_layer == {entity.id for entity in once.sentence.entities}
+        left = dataclasses.replace(left, entities=once.dropped_entities, relations=())
+    assert resolved.dropped_entities == left.entities
+    ids = {entity.id for entity in resolved.sentence.entities}
+    assert resolved.sentence.relations == tuple(r for r in sentence.relations if {r.head, r.tail} <= ids)
+
+
+def test_enough_layers_hold_everything():
+    sentence = sentence_of((0, 9), (1, 8), (2, 7), (3, 4), (5, 6))
+    resolved = resolve_overlaps(sentence, OverlapPolicy.LONGEST, 4)
+    assert list(resolved.layers.values()) == [0, 1, 2, 3, 3] and resolved.sentence == sentence
 
 
 def test_error_text():

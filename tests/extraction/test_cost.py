@@ -45,7 +45,9 @@ def example_of_pairs():
         starts = 1 + 2 * np.arange(entities)
         spans = np.stack([starts, starts + 1], axis=1).astype(np.int32)
         pairs = np.array(candidate_pairs(entities), np.int32)
-        return Example("s", np.ones(22, np.int32), np.ones(22, np.int32), spans, spans[:, 0] * 0, pairs, pairs[:, 0])
+        return Example(
+            "s", np.ones(22, np.int32), np.ones((1, 22), np.int32), spans, spans[:, 0] * 0, pairs, pairs[:, 0]
+        )
 
     return make
 

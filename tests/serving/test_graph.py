@@ -1,6 +1,7 @@
 """The graph from texts on against the extractor, over systems and options."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from strtf.serving.self_check import _as_answer
 SYSTEMS = {
     "entities": {"rc_features": "cls_and_entities", "rc_distance": True},
     "cls_focused": {"rc_mask": "cls_focused", "pair_filter": "seen_types"},
+    "layers": {"tag_layers": 2, "tag_lstm": 6},
+    "layers_filtered": {"tag_layers": 3, "pair_filter": "seen_types"},
     "ner": {"tasks": "ner", "legal_decoding": False},
     "joint_bilstm": {"system": "joint_bilstm"},
     "spert": {"system": "spert"},
@@ -51,6 +54,16 @@ def test_the_answers_are_the_extractor_s(make_extractor, served, documents, opti
     pairs = sum(len(found.entities) * (len(found.entities) - 1) // 2 for found in wanted)
     assert sum(len(found.entities) for found in wanted) > 10
     assert (0 < sum(len(found.relations) for found in wanted) < pairs) or options.get("tasks") == "ner"
+
+
+def test_layers_find_entities_within_entities(make_extractor, documents):
+    """Else the cases above would show nothing."""
+    for found in make_extractor(**SYSTEMS["layers"]).extract(documents):
+        places = [entity.span for entity in found.entities]
+        assert places == sorted(places)
+        if any(b < last for (_, last), (b, _) in itertools.pairwise(places)):
+            return
+    pytest.fail("no entities overlap")
 
 
 def test_each_text_alone(run, extractor, documents):

@@ -22,13 +22,14 @@ CODE_POINTS = [point for point in range(sys.maxunicode + 1) if not 0xD800 <= poi
 CORPORA = pathlib.Path(__file__).resolve().parents[2] / "data"
 
 
-@pytest.fixture(scope="module", params=["chinese", "small", "cased"])
+@pytest.fixture(scope="module", params=["chinese", "small", "cased", "cases"])
 def tokenizer(request):
     if request.param == "chinese":
         if not CHINESE_VOCABULARY.exists():
             pytest.skip("needs checkpoints/zh_small")
         return make_tokenizer(Vocabulary.load(CHINESE_VOCABULARY), Tokenization.CHARACTER, lowercase=True)
-    return make_tokenizer(VOCABULARY, Tokenization.CHARACTER, lowercase=request.param == "small")
+    lowercase = request.param in ("small", "cases")
+    return make_tokenizer(VOCABULARY, Tokenization.CHARACTER, lowercase, cases=request.param == "cases")
 
 
 @pytest.fixture(scope="module")

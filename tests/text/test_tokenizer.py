@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from strtf.config import Tokenization
 from strtf.errors import StrtfError
 from strtf.text.code_points import STAND_INS
+from strtf.text.letter_case import letter_case
 from strtf.text.tokenizer import make_tokenizer
 from strtf.text.vocabulary import SPECIAL_TOKENS, Vocabulary
 
@@ -19,6 +20,8 @@ CHARACTERS = "胃窄约，。：（）％5.×2ambx⋯-\"'ㅎㅏㄴ"
 VOCABULARY = Vocabulary((*SPECIAL_TOKENS, *CHARACTERS, *(f"##{c}" for c in CHARACTERS), "##mm", "20"))
 CHARACTER = make_tokenizer(VOCABULARY, Tokenization.CHARACTER, lowercase=True)
 WORDPIECE = make_tokenizer(VOCABULARY, Tokenization.WORDPIECE, lowercase=True)
+
+CASED = {kind: make_tokenizer(VOCABULARY, kind, lowercase=True, cases=True) for kind in Tokenization}
 
 both = pytest.mark.parametrize("tokenizer", [CHARACTER, WORDPIECE], ids=list(map(str, Tokenization)))
 
@@ -101,6 +104,20 @@ def test_case_is_kept_without_lowercase():
     vocabulary = Vocabulary((*SPECIAL_TOKENS, "Am", "am"))
     encoding = make_tokenizer(vocabulary, Tokenization.WORDPIECE, lowercase=False).encode("Am am")
     assert [vocabulary.tokens[i] for i in encoding.ids] == ["Am", "am"]
+
+
+@both
+@settings(deadline=None, max_examples=100)
+@given(text=texts)
+@example(text="\ud800Am MRI ÉX")
+def test_ids_with_cases_are_those_without_and_the_case_of_each_token(tokenizer, text):
+    kind = Tokenization.CHARACTER if tokenizer is CHARACTER else Tokenization.WORDPIECE
+    plain, cased = tokenizer.encode(text), CASED[kind].encode(text)
+    np.testing.assert_array_equal(cased.ids % len(VOCABULARY), plain.ids)
+    places = zip(plain.starts.tolist(), plain.ends.tolist(), strict=True)
+    assert (cased.ids // len(VOCABULARY)).tolist() == [letter_case(text[start:end]) for start, end in places]
+    np.testing.assert_array_equal(cased.starts, plain.starts)
+    assert cased.ids.dtype == np.int32
 
 
 def test_unknown_tokenization_lists_the_choices():

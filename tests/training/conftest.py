@@ -69,7 +69,7 @@ def _example(rng, length, number):
     return Example(
         f"s{length}",
         rng.integers(5, 60, length, np.int32),
-        rng.integers(0, 9, length, np.int32),
+        rng.integers(0, 9, (1, length), np.int32),
         np.stack([starts, ends], axis=1).astype(np.int32),
         rng.integers(0, 2, number, np.int32),
         pairs,

@@ -64,21 +64,32 @@ function hues(entities) {
   return new Map(types.map((type, i) => [type, HUES[i % HUES.length]]));
 }
 
+// Entities within entities are marks within marks; one that only crosses another is listed in the table alone.
 function markText({ points, entities }, hue) {
-  const order = entities.map((_, i) => i).sort((a, b) => entities[a].start - entities[b].start);
-  const parts = [];
-  let at = 0;
-  for (const i of order) {
-    const entity = entities[i];
-    if (entity.start < at) continue; // tags cannot overlap; an answer that does is still listed in the table
-    const label = `${entity.type} ${percent(entity.probability)}`;
-    const [first, ...rest] = points.slice(entity.start, entity.end);
-    const mark = element("mark", { "data-entity": i, title: label }, element("span", {}, first), rest.join(""));
-    mark.style.setProperty("--hue", hue.get(entity.type));
-    parts.push(points.slice(at, entity.start).join(""), mark);
-    at = entity.end;
+  const order = entities.map((_, i) => i).sort((a, b) => entities[a].start - entities[b].start || entities[b].end - entities[a].end);
+
+  // The marks of those next in order that lie in [at, end), and the text around them.
+  function inside(at, end) {
+    const parts = [];
+    while (order.length && entities[order[0]].start < end) {
+      const i = order.shift(), { start, end: last } = entities[i];
+      if (start < at || last > end) continue;
+      parts.push(points.slice(at, start).join(""), mark(i));
+      at = last;
+    }
+    return [...parts, points.slice(at, end).join("")];
   }
-  $("marked").replaceChildren(...parts, points.slice(at).join(""));
+
+  function mark(i) {
+    const { start, end, type, probability } = entities[i], within = order.length && entities[order[0]].start === start;
+    const first = within ? [] : [element("span", {}, points[start])]; // what `makeSpace` puts its strut into
+    const parts = inside(within ? start : start + 1, end).filter((part) => part !== "");
+    const made = element("mark", { "data-entity": i, title: `${type} ${percent(probability)}` }, ...first, ...parts);
+    made.style.setProperty("--hue", hue.get(type));
+    return made;
+  }
+
+  $("marked").replaceChildren(...inside(0, points.length));
 }
 
 const percent = (probability) => probability.toFixed(2);
