@@ -231,12 +231,6 @@ class ModelOptions(Options):
         low=1,
         high=8,
     )
-    tag_lstm: int = option(
-        0,
-        "Units of each direction of a Bi-LSTM between pretrained encoder and emissions of tags, which read both "
-        "(0: the encoder alone; the paper). Systems without a pretrained encoder ignore it.",
-        low=0,
-    )
     legal_decoding: bool = option(True, "Restrict Viterbi decoding to legal BIEOS transitions.")
     pair_filter: PairFilter = option(
         PairFilter.ALL, "seen_types scores only pairs whose two entity types the training split relates."
@@ -439,7 +433,6 @@ _FIXED_BY_TRAINING = {
     "lowercase",
     "letter_case",
     "tag_layers",
-    "tag_lstm",
     "schema",
 }
 

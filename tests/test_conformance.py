@@ -14,7 +14,6 @@ MODELS = {
 }
 MODELS["focused_attention-joint-entities"] = {"rc_mask": "pair_focused", "rc_features": "cls_and_entities"}
 MODELS["focused_attention-rc-distance"] = {"tasks": "rc", "rc_mask": "cls_focused", "rc_distance": True}
-MODELS["focused_attention-joint-lstm"] = {"tag_lstm": 6}
 MODELS["focused_attention-rc-context"] = {"tasks": "rc", "rc_context": True}
 BASELINES = {
     "bilstm_crf": ("ner",),

@@ -5,11 +5,10 @@ import numpy as np
 from keras import ops
 
 from strtf.config import ModelOptions
-from strtf.layers.bi_lstm import BiLstm
 from strtf.layers.crf import Crf
 from strtf.layers.precision import wide_dtype
 from strtf.models.base import ExtractionModel, Task, weighted_mean
-from strtf.models.flops import bi_lstm_flops, dense_flops
+from strtf.models.flops import dense_flops
 from strtf.text.bieos import TagScheme
 
 
@@ -22,8 +21,7 @@ class CrfTagging(ExtractionModel):
     A subclass calls `add_tagging` where it has the task NER.
     """
 
-    def add_tagging(self, width: int, scheme: TagScheme, options: ModelOptions, learn_transitions: bool = True,
-                    lstm_units: int = 0) -> None:  # fmt: skip
+    def add_tagging(self, width: int, scheme: TagScheme, options: ModelOptions, learn_transitions: bool = True) -> None:
         """Makes and builds the layers.
 
         Args:
@@ -31,8 +29,6 @@ class CrfTagging(ExtractionModel):
             scheme: the tags.
             options: dropout, layers, and whether decoding is restricted to legal tag sequences.
             learn_transitions: see `Crf`.
-            lstm_units: of each direction of a `BiLstm` over the rows, whose states the emissions then read too; 0:
-                none. `encode` must then give `key_mask` [B, 1, T].
         """
         policy = self.dtype_policy
         wide = wide_dtype(policy)
@@ -49,12 +45,7 @@ class CrfTagging(ExtractionModel):
             name="crf",
         )
         self.legal_decoding = options.legal_decoding
-        self.tag_lstm = None
-        if lstm_units:
-            self.tag_lstm = BiLstm(lstm_units, dtype=policy, name="tag_lstm")
-            self.tag_lstm.build((None, None, width))
-            self.tag_lstm.built = True
-        self.tag_dense.build((None, None, width + 2 * lstm_units))
+        self.tag_dense.build((None, None, width))
 
     @property
     def num_tags(self) -> int:
@@ -65,20 +56,9 @@ class CrfTagging(ExtractionModel):
         """Operations of the emissions from rows of D = width."""
         return dense_flops(np.asarray(lengths) - 1, width, self.num_tags)
 
-    def tag_lstm_flops(self, lengths, width: int) -> float:
-        """Operations of the Bi-LSTM over rows of D = width, and of the emissions from its states; 0 without one."""
-        if Task.NER not in self.tasks or self.tag_lstm is None:
-            return 0.0
-        tagged, units = np.asarray(lengths) - 1, self.tag_lstm.units
-        return bi_lstm_flops(tagged, width, units) + dense_flops(tagged, 2 * units, self.num_tags)
-
     def emissions(self, states, training=False):
         """H_p^ner of Eq. (9): every token but [CLS], [SEP] included. [B·L, T-1, C]."""
-        rows = self.tag_dropout(states["output"][:, 1:], training=training)  # [B, T-1, D]
-        if self.tag_lstm is not None:
-            read = self.tag_lstm(rows, states["key_mask"][:, 0, 1:])  # [B, T-1, 2·units]
-            rows = ops.concatenate([rows, self.tag_dropout(read, training=training)], axis=-1)  # [B, T-1, D + 2·units]
-        emissions = self.tag_dense(rows)  # [B, T-1, L·C]
+        emissions = self.tag_dense(self.tag_dropout(states["output"][:, 1:], training=training))  # [B, T-1, L·C]
         if self.num_layers == 1:
             return emissions
         batch, length, _ = ops.shape(emissions)

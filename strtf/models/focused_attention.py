@@ -33,7 +33,7 @@ class FocusedAttention(CrfTagging):
         self.encoder = StrEncoder(config, options.num_task_blocks, options.dropout, dtype=policy, name="encoder")
         self.stop_at = None
         if Task.NER in self.tasks:
-            self.add_tagging(config.hidden_size, scheme, options, lstm_units=options.tag_lstm)
+            self.add_tagging(config.hidden_size, scheme, options)
         if Task.RC in self.tasks:
             blocks = self.encoder.task_blocks
             self.relation_pass = RelationPass(
@@ -100,8 +100,7 @@ class FocusedAttention(CrfTagging):
         return PairMemory(self.encoder.config, options, training)
 
     def sentence_flops(self, lengths):
-        config = self.encoder.config
-        return tag_flops(config, lengths, self.num_tags) + self.tag_lstm_flops(lengths, config.hidden_size)
+        return tag_flops(self.encoder.config, lengths, self.num_tags)
 
     def pair_flops(self, options, length, sizes):
         return pair_flops(self.encoder.config, options, length, sizes, self.pair_classifier.num_classes)

@@ -43,7 +43,7 @@ class Spert(CrfTagging):
         self.encoder.build((None, None))
         self.encoder.built = True
         if Task.NER in self.tasks:
-            self.add_tagging(config.hidden_size, scheme, options, lstm_units=options.tag_lstm)
+            self.add_tagging(config.hidden_size, scheme, options)
         if Task.RC in self.tasks:
             self.width_embedding = keras.layers.Embedding(NUM_WIDTHS, WIDTH_SIZE, dtype=policy, name="width_embedding")
             self.span_max = SpanMax(config.hidden_size, options.max_tokens)
@@ -92,8 +92,7 @@ class Spert(CrfTagging):
         return EvenMemory(options, (6 if training else 3) * self._features)
 
     def sentence_flops(self, lengths):
-        config = self.encoder.config
-        return tag_flops(config, lengths, self.num_tags) + self.tag_lstm_flops(lengths, config.hidden_size)
+        return tag_flops(self.encoder.config, lengths, self.num_tags)
 
     def pair_flops(self, options, length, sizes):
         return dense_flops(len(sizes), self._features, self.relation_dense.units)

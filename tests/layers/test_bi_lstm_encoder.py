@@ -43,7 +43,7 @@ def test_both_directions_are_the_recurrence_by_hand(encoder, token_ids):
     np.testing.assert_array_equal(mask, np.arange(9) < LENGTHS[:, None])
     table = np.asarray(encoder.embedding.word)
     forward, backward = (
-        [np.asarray(w) for w in lstm.weights] for lstm in (encoder.bi_lstm.forward_lstm, encoder.bi_lstm.backward_lstm)
+        [np.asarray(w) for w in lstm.weights] for lstm in (encoder.forward_lstm, encoder.backward_lstm)
     )
     for row, length in enumerate(LENGTHS):
         vectors = table[token_ids[row, :length]]

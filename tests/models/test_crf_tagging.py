@@ -1,4 +1,4 @@
-"""Layers of tags: sentences to the CRF, one emission kernel for all. And a Bi-LSTM before the emissions."""
+"""Layers of tags: sentences to the CRF, one emission kernel for all."""
 
 import numpy as np
 import pytest
@@ -51,20 +51,3 @@ def test_the_loss_is_the_sum_over_layers(model, batch):
         for layer in range(LAYERS)
     )
     np.testing.assert_allclose(model.task_losses(batch)[Task.NER], -np.mean(log_p), rtol=1e-5)
-
-
-def test_emissions_read_the_rows_and_the_lstm_over_them(make_model, batch):
-    model = make_model(tasks="ner", tag_lstm=5)
-    states = model.encode(batch)
-    rows = states["output"].numpy()[:, 1:]
-    mask = np.arange(rows.shape[1]) < batch["lengths"][:, None] - 1
-    both = np.concatenate([rows, model.tag_lstm(rows, mask)], axis=-1)
-    kernel, bias = (np.asarray(weight) for weight in model.tag_dense.weights)
-    np.testing.assert_allclose(model.emissions(states), both @ kernel + bias, atol=1e-5)
-
-
-@pytest.mark.parametrize("system", ["focused_attention", "spert"])
-def test_flops_count_the_lstm(make_model, kernel_products, system):
-    plain, lstm = make_model(system=system, tasks="ner"), make_model(system=system, tasks="ner", tag_lstm=5)
-    more = kernel_products(lstm.tag_lstm) + kernel_products(lstm.tag_dense) - kernel_products(plain.tag_dense)
-    assert lstm.sentence_flops([12, 8]) - plain.sentence_flops([12, 8]) == 18 * more

@@ -9,7 +9,8 @@ WAIT = "⏳"  # a text of it and a path is not answered before that file exists
 
 
 class DigitModel(tf.Module):
-    """Entities are runs of digits, `Number`, of probability 1/length; each is related to the next, `Next`.
+    """Entities are runs of digits, `Number`, of probability 1/length; each is related to the next, `Next`. A "·" counts
+    as a digit and is a `Point` of its own within the number; points are listed behind the numbers.
 
     Args:
         probability: of every relation, so that versions can be told apart.
@@ -24,15 +25,19 @@ class DigitModel(tf.Module):
         tf.debugging.Assert(~tf.reduce_any(tf.strings.regex_full_match(text, f".*{REFUSED}.*")), [text])
         codes = tf.strings.unicode_decode(text, "UTF-8").to_tensor(default_value=0)  # [B, L]
         waited = _wait_for(tf.boolean_mask(text, tf.strings.regex_full_match(text, f"{WAIT}.*")))
-        digit = tf.pad((codes >= ord("0")) & (codes <= ord("9")), [[0, 0], [1, 1]])  # [B, L + 2]
+        point = codes == ord("·")
+        digit = tf.pad((codes >= ord("0")) & (codes <= ord("9")) | point, [[0, 0], [1, 1]])  # [B, L + 2]
         start = _columns(digit[:, 1:] & ~digit[:, :-1])  # ragged [B, E]
-        end = _columns(digit[:, :-1] & ~digit[:, 1:])
+        end, point = _columns(digit[:, :-1] & ~digit[:, 1:]), _columns(point)
         head = tf.ragged.range(tf.maximum(start.row_lengths() - 1, 0))  # ragged [B, R]
+        kinds = [tf.ragged.map_flat_values(lambda v, kind=kind: tf.fill(tf.shape(v), kind), of) for kind, of in
+                 (("Number", start), ("Point", point))]  # fmt: skip
+        start, end = tf.concat([start, point], axis=1), tf.concat([end, point + 1], axis=1)
         probability = tf.fill(tf.shape(head.flat_values), self.probability + 0.0 * waited)
         return {
             "entity_start": start.to_tensor(-1),
             "entity_end": end.to_tensor(-1),
-            "entity_type": tf.ragged.map_flat_values(lambda v: tf.fill(tf.shape(v), "Number"), start).to_tensor(""),
+            "entity_type": tf.concat(kinds, axis=1).to_tensor(""),
             "entity_probability": (1.0 / tf.cast(end - start, tf.float32)).to_tensor(0.0),
             "entity_count": tf.cast(start.row_lengths(), tf.int32),
             "relation_head": tf.cast(head, tf.int32).to_tensor(-1),

@@ -57,6 +57,16 @@ def test_entities_are_marked_and_relations_drawn(browse):
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is there")
+def test_entities_within_entities_are_marks_within_marks(browse):
+    marked = re.search(r'id="marked"[^>]*>(.*?)</p>', browse("左1·2·，·3和4"), re.DOTALL)[1]
+    kept = re.sub(r"</?span[^>]*>| title=[^>]*|data-", "", marked)
+    assert kept == (
+        '左<mark entity="0">1<mark entity="3">·</mark>2<mark entity="4">·</mark></mark>，'
+        '<mark entity="1"><mark entity="5">·</mark>3</mark>和<mark entity="2">4</mark>'
+    )
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is there")
 def test_errors_are_shown(browse):
     page = browse("患者☠")
     assert "400: The model refuses these inputs: InvalidArgumentError." in page

@@ -16,7 +16,7 @@ from strtf.serving.self_check import _as_answer
 SYSTEMS = {
     "entities": {"rc_features": "cls_and_entities", "rc_distance": True},
     "cls_focused": {"rc_mask": "cls_focused", "pair_filter": "seen_types"},
-    "layers": {"tag_layers": 2, "tag_lstm": 6},
+    "layers": {"tag_layers": 2},
     "layers_filtered": {"tag_layers": 3, "pair_filter": "seen_types"},
     "ner": {"tasks": "ner", "legal_decoding": False},
     "joint_bilstm": {"system": "joint_bilstm"},

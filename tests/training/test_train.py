@@ -1,5 +1,6 @@
 """The frame around a training run; what goes wrong before it starts is in tests/test_entries.py."""
 
+import collections
 import os
 
 import pytest
@@ -11,8 +12,8 @@ from strtf.errors import StrtfError
 from strtf.evaluation.rules import TypePairRule
 from strtf.pretrained.load import open_pretrained
 from strtf.run_dir import RunDir, write_json
-from strtf.schema import Entity, Schema, Sentence
-from strtf.training.train import _check_data, _create, _schema, batch_shapes
+from strtf.schema import Direction, Entity, RelationClass, Schema, Sentence
+from strtf.training.train import _check_data, _create, _report, _schema, batch_shapes
 
 
 def test_a_subsample_keeps_the_whole_inventory(tmp_path):
@@ -95,3 +96,15 @@ class TestBatchShapes:
         example, options = pairs_of_all_sizes[-1:], {"jit_compile": True}
         plain, wrong = (self.shapes(make_model, example, boundary_negatives=p, **options) for p in (0.0, 0.1))
         assert wrong.longest_pair == plain.longest_pair + FARTHEST
+
+
+class TestReport:
+    @pytest.mark.parametrize(("lost", "ending"), [
+        ({"overlapping entities": 2}, ": 2 overlapping entities; --tag_layers=3 would hold more of them\n"),
+        ({"entities inside a token": 1}, ": 1 entities inside a token\n"),
+        ({}, " relation classes\n"),
+    ])  # fmt: skip
+    def test_what_is_lost_and_what_would_hold_it(self, capsys, lost, ending):
+        schema = Schema(("A",), (RelationClass("R", Direction.FORWARD),), frozenset())
+        _report([], [], [], schema, collections.Counter(lost), num_layers=2)
+        assert capsys.readouterr().out.endswith(ending)
