@@ -13,11 +13,14 @@ import time
 
 import numpy as np
 
+from benchmarks.forced import forced_extractor
 from benchmarks.harness import Effort, interleaved
 from benchmarks.peak import MatrixPeak
+from benchmarks.without_products import without_products
 from strtf.config import Precision
 from strtf.data.corpus import json_line
 from strtf.data.documents import read_documents
+from strtf.data.features import Example
 from strtf.data.load import load_split
 from strtf.data.shapes import ExactShapes, SentenceBatch
 from strtf.extraction.cost import extraction_cost
@@ -32,6 +35,7 @@ CORPUS = "angiography"
 # share of the documents: a clause, a whole report, several reports in one document
 KINDS = {"clause": 0.6, "report": 0.35, "reports": 0.05}
 BATCH = 32  # documents of a batch in the order they come
+WITHOUT_PRODUCTS = "stream_mixed_bfloat16_without_products"
 THREADS = ("", "--intra_op_threads=1", "--inter_op_threads=1")
 
 
@@ -96,12 +100,15 @@ def _settings_rows(opened: Opened, jit_compile: bool, effort: Effort, peak: Matr
     extractors = {name: _extractor(opened.run_dir, **given) for name, given in settings.items()}
     if jit_compile:
         extractors["stream_jit_compile"] = load_extractor(opened.run_dir, jit_compile=True)
-    sides = {name: _stream(opened, extractor) for name, extractor in extractors.items()}
     extractor = extractors["stream"]
+    extractors[WITHOUT_PRODUCTS] = _without_products(opened, extractor, **settings["stream_mixed_bfloat16"])
+    sides = {name: _stream(opened, extractor) for name, extractor in extractors.items()}
     sides["loop"] = _loop(opened, extractor, 1)
     sides["batches"] = _loop(opened, padded_batches(opened.run_dir), BATCH)
     timings = interleaved(sides, effort)
     gflop, limit = _gflop(opened, extractor), peak.measure()
+    best_half = gflop / MatrixPeak("mixed_bfloat16").measure()
+    bound = timings["loop"].median / (timings[WITHOUT_PRODUCTS].median + best_half)
     return [
         {
             "part": "streaming",
@@ -113,6 +120,8 @@ def _settings_rows(opened: Opened, jit_compile: bool, effort: Effort, peak: Matr
             "gflops": gflop / timing.median,
             # of float32's peak, whatever the setting: the times at that peak are the bound of any float32 program
             "share_of_peak": gflop / timing.median / limit,
+            # were all products as fast as the best large one in bfloat16, and the rest as it is
+            **({"bound_over_loop": bound} if name == WITHOUT_PRODUCTS else {}),
             "first_ms": 1000.0 * timing.first,
             "time_spread": timing.spread,
             "repeats": len(timing.samples),
@@ -123,16 +132,33 @@ def _settings_rows(opened: Opened, jit_compile: bool, effort: Effort, peak: Matr
 
 def _gflop(opened: Opened, extractor) -> float:
     """Operations by formula: no padding, the pairs of the entities that the model finds."""
+    return extraction_cost(extractor, opened.documents, _found(opened, extractor)).flops / 1e9
+
+
+def _found(opened: Opened, extractor) -> list[Example]:
+    """The documents with the entities that the model finds."""
     found = zip(opened.documents, extractor.extract(opened.documents), strict=True)
     sentences = [Sentence(str(number), text, one.entities) for number, (text, one) in enumerate(found)]
-    examples, _ = extractor.featurizer.corpus(sentences)
-    return extraction_cost(extractor, opened.documents, examples).flops / 1e9
+    return extractor.featurizer.corpus(sentences)[0]
 
 
 def _extractor(run_dir: RunDir, precision: Precision | None = None):
-    experiment = run_dir.read_experiment()
+    return load_extractor(run_dir, _experiment(run_dir, precision))
+
+
+def _experiment(run_dir: RunDir, precision: Precision | None):
     given = {"training": {"precision": precision.value}} if precision else {}
-    return load_extractor(run_dir, experiment.override(given))
+    return run_dir.read_experiment().override(given)
+
+
+def _without_products(opened: Opened, extractor, precision: Precision):
+    """An extractor that finds the entities that another one does, and multiplies nothing."""
+    experiment = _experiment(opened.run_dir, precision)
+    model = load_extractor(opened.run_dir, experiment).model
+    bare = forced_extractor(experiment, model, extractor.featurizer, _found(opened, extractor))
+    with without_products():
+        bare.extract(opened.documents)  # traces
+    return bare
 
 
 class PaddedBatches(ExactShapes):
