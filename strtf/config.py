@@ -220,9 +220,10 @@ class ModelOptions(Options):
     window_overlap: int = option(64, "Tokens that two windows of a long text share.", low=0)
     tokenization: Tokenization = option(Tokenization.CHARACTER, "character (Chinese), or wordpiece (English).")
     lowercase: bool = option(True, "Lower-case the text first; Google's Chinese vocabulary has no capitals.")
-    letter_case: bool = option(
+    surface_forms: bool = option(
         True,
-        "Tell the model which tokens had capitals, where --lowercase takes them away; the paper does not.",
+        "Tell the model what token ids lose: which tokens had capitals, where --lowercase takes them away, and, with "
+        "wordpiece, which had no white space before them; the paper does not.",
     )
     tag_layers: int = option(
         1,
@@ -237,8 +238,8 @@ class ModelOptions(Options):
     )
 
     @property
-    def tells_case(self) -> bool:
-        return self.lowercase and self.letter_case
+    def tells_forms(self) -> bool:
+        return self.surface_forms and (self.lowercase or self.tokenization is Tokenization.WORDPIECE)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -431,7 +432,7 @@ _FIXED_BY_TRAINING = {
     "rc_rivals",
     "tokenization",
     "lowercase",
-    "letter_case",
+    "surface_forms",
     "tag_layers",
     "schema",
 }

@@ -18,7 +18,7 @@ from strtf.text.vocabulary import Vocabulary
 def make_featurizer(experiment: Experiment, schema: Schema, vocabulary: Vocabulary) -> Featurizer:
     options = experiment.model
     return Featurizer(
-        make_tokenizer(vocabulary, options.tokenization, options.lowercase, options.tells_case),
+        make_tokenizer(vocabulary, options.tokenization, options.lowercase, options.tells_forms),
         TagScheme(schema.entity_types),
         schema,
         options.max_tokens,

@@ -18,15 +18,15 @@ class BiLstmEncoder(keras.layers.Layer):
         embedding_size: their width.
         units: of each direction.
         dropout: rate on embeddings while training.
-        num_cases: see `TokenEmbedding`.
+        num_forms: see `TokenEmbedding`.
     """
 
-    def __init__(self, vocabulary_size, embedding_size, units, dropout, num_cases=1, **kwargs):
+    def __init__(self, vocabulary_size, embedding_size, units, dropout, num_forms=1, **kwargs):
         super().__init__(**kwargs)
         self.units = units
         policy = self.dtype_policy
         self.embedding = TokenEmbedding(
-            vocabulary_size, embedding_size, dropout, num_cases, dtype=policy, name="embedding"
+            vocabulary_size, embedding_size, dropout, num_forms, dtype=policy, name="embedding"
         )
         self.forward_lstm, self.backward_lstm = (
             keras.layers.LSTM(
@@ -54,6 +54,6 @@ class BiLstmEncoder(keras.layers.Layer):
         sizes = {
             "vocabulary_size": embedding.vocabulary_size,
             "embedding_size": embedding.size,
-            "num_cases": embedding.num_cases,
+            "num_forms": embedding.num_forms,
         }
         return super().get_config() | sizes | {"units": self.units, "dropout": embedding.dropout.rate}

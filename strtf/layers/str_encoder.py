@@ -26,7 +26,7 @@ class EncoderConfig:
     max_positions: int = 512
     num_segments: int = 2
     approximate_gelu: bool = False
-    num_cases: int = 1  # of letters, see `BertEmbedding`; no checkpoint has them
+    num_forms: int = 1  # of tokens, see `BertEmbedding`; no checkpoint has them
 
     def to_json(self) -> dict:
         return dataclasses.asdict(self)
@@ -54,7 +54,7 @@ class StrEncoder(keras.layers.Layer):
             config.num_segments,
             config.hidden_size,
             dropout,
-            config.num_cases,
+            config.num_forms,
             dtype=self.dtype_policy,
             name="embedding",
         )
@@ -79,7 +79,7 @@ class StrEncoder(keras.layers.Layer):
     @property
     def fresh_weights(self) -> list[keras.Variable]:
         """Those that no checkpoint has."""
-        return [] if self.embedding.case is None else self.embedding.case.weights
+        return [] if self.embedding.form is None else self.embedding.form.weights
 
     def build(self, token_ids_shape, lengths_shape=None):
         self.embedding.build(token_ids_shape)

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from strtf.layers.case_embedding import CaseEmbedding
+from strtf.layers.form_embedding import FormEmbedding
 
 
 class TokenEmbedding(keras.layers.Layer):
@@ -13,29 +13,29 @@ class TokenEmbedding(keras.layers.Layer):
         vocabulary_size: rows of the table.
         size: D.
         dropout: rate on the vectors while training.
-        num_cases: cases of letters that the ids tell apart, see `CaseEmbedding`; 1: none.
+        num_forms: forms of tokens that the ids tell apart, see `FormEmbedding`; 1: none.
     """
 
-    def __init__(self, vocabulary_size, size, dropout, num_cases=1, **kwargs):
+    def __init__(self, vocabulary_size, size, dropout, num_forms=1, **kwargs):
         super().__init__(**kwargs)
         self.vocabulary_size = vocabulary_size
         self.size = size
         self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
-        self.num_cases = num_cases
-        self.case = None
-        if num_cases > 1:
-            self.case = CaseEmbedding(vocabulary_size, num_cases, size, dtype=self.dtype_policy, name="case")
+        self.num_forms = num_forms
+        self.form = None
+        if num_forms > 1:
+            self.form = FormEmbedding(vocabulary_size, num_forms, size, dtype=self.dtype_policy, name="form")
 
     def build(self, token_ids_shape, lengths_shape=None):
         self.word = self.add_weight(name="word", shape=(self.vocabulary_size, self.size), initializer="uniform")
-        if self.case is not None:
-            self.case.build(token_ids_shape)
-            self.case.built = True
+        if self.form is not None:
+            self.form.build(token_ids_shape)
+            self.form.built = True
 
     def call(self, token_ids, lengths, training=False):
         mask = ops.arange(ops.shape(token_ids)[1])[None] < lengths[:, None]  # [B, T]
-        cases, words = (0.0, token_ids) if self.case is None else self.case(token_ids)
-        vectors = self.dropout(ops.take(self.word, words, axis=0) + cases, training=training)  # [B, T, D]
+        forms, words = (0.0, token_ids) if self.form is None else self.form(token_ids)
+        vectors = self.dropout(ops.take(self.word, words, axis=0) + forms, training=training)  # [B, T, D]
         return vectors * ops.cast(mask, vectors.dtype)[:, :, None], mask
 
     def get_config(self):
@@ -43,6 +43,6 @@ class TokenEmbedding(keras.layers.Layer):
             "vocabulary_size": self.vocabulary_size,
             "size": self.size,
             "dropout": self.dropout.rate,
-            "num_cases": self.num_cases,
+            "num_forms": self.num_forms,
         }
         return super().get_config() | sizes

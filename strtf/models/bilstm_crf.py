@@ -29,7 +29,7 @@ class BilstmCrf(CrfTagging):
             config.vocabulary_size,
             *self.sizes,
             options.dropout,
-            config.num_cases,
+            config.num_forms,
             dtype=self.dtype_policy,
             name="encoder",
         )

@@ -19,7 +19,7 @@ from strtf.models.rdcnn import Rdcnn
 from strtf.models.spert import Spert
 from strtf.schema import Schema
 from strtf.text.bieos import TagScheme
-from strtf.text.letter_case import NUM_CASES
+from strtf.text.surface import NUM_FORMS
 
 # Keras counts the unnamed objects of a process; a run's names must not depend on what was built before.
 _AUTO_NUMBER = re.compile(r"^(\w+?)_\d+(?=/)")
@@ -58,7 +58,7 @@ def build_model(experiment: Experiment, config: EncoderConfig, schema: Schema, t
             f"--max_tokens must be at most {config.max_positions}, the positions of the encoder. "
             f"Received: {options.max_tokens}."
         )
-    config = dataclasses.replace(config, num_cases=NUM_CASES if options.tells_case else 1)
+    config = dataclasses.replace(config, num_forms=NUM_FORMS if options.tells_forms else 1)
     precision = experiment.training.precision.value
     if not trains and options.system in PRETRAINED:
         precision = precision.removeprefix("mixed_")

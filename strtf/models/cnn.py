@@ -46,7 +46,7 @@ class Cnn(ExtractionModel):
             config.vocabulary_size,
             options.embedding_size,
             options.dropout,
-            config.num_cases,
+            config.num_forms,
             dtype=policy,
             name="embedding",
         )

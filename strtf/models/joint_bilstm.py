@@ -45,7 +45,7 @@ class JointBilstm(CrfTagging):
         wide = wide_dtype(policy)
         self.sizes = options.embedding_size, units
         self.encoder = BiLstmEncoder(
-            config.vocabulary_size, *self.sizes, options.dropout, config.num_cases, dtype=policy, name="encoder"
+            config.vocabulary_size, *self.sizes, options.dropout, config.num_forms, dtype=policy, name="encoder"
         )
         self.encoder.build((None, None))
         self.encoder.built = True

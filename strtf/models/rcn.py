@@ -45,7 +45,7 @@ class Rcn(ExtractionModel):
         policy, self.sizes = self.dtype_policy, (options.embedding_size, options.units)
         wide = wide_dtype(policy)
         self.encoder = BiLstmEncoder(
-            config.vocabulary_size, *self.sizes, options.dropout, config.num_cases, dtype=policy, name="encoder"
+            config.vocabulary_size, *self.sizes, options.dropout, config.num_forms, dtype=policy, name="encoder"
         )
         self.piece_dropout = keras.layers.Dropout(options.dropout, dtype=policy, name="piece_dropout")
         self.primary_dense = keras.layers.Dense(CAPSULES * PRIMARY_SIZE, dtype=wide, name="primary_dense")

@@ -37,7 +37,7 @@ class Rdcnn(CrfTagging):
             config.vocabulary_size,
             options.embedding_size,
             options.dropout,
-            config.num_cases,
+            config.num_forms,
             dtype=policy,
             name="embedding",
         )

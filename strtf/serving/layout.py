@@ -13,7 +13,7 @@ from strtf.extraction.extractor import Extractor
 from strtf.run_dir import RunDir
 from strtf.serving.signatures import TEXT
 from strtf.serving.warmup import write_warmup
-from strtf.text.letter_case import ALL_CAPITALS, INITIAL, MIXED
+from strtf.text.surface import ALL_CAPITALS, ATTACHED, INITIAL, MIXED
 
 EXTRA = "assets.extra"
 README_PATH = f"{EXTRA}/README.md"
@@ -61,9 +61,13 @@ Metrics for Prometheus: http://localhost:8501/monitoring/prometheus/metrics
 `token_ids`: the same from token ids on, with numbers for types; `assets/` says what they mean (`tags.txt`: the tags, a
 line each from 0; `schema.json`: entity types from 0, relation classes from 1).
 """
-CASES = """
+FORMS = """
 Token ids tell capitals: to a token's number in `vocab.txt` add {initial} where only its first character is a capital,
-{all} where it has several characters and no small letter, {mixed} where it has capitals otherwise.
+{all} where it has several characters and no small letter, {mixed} where it has capitals otherwise. [CLS] and [SEP] have
+none.
+"""
+ATTACHED_FORMS = """
+Add {attached} more for each token with no white space between it and the token before it.
 """
 ONLY_TOKENS = """
 This run reads word pieces: there is no `serving_default`, and clients tokenize: BERT's WordPiece over
@@ -112,7 +116,8 @@ def write_extra(directory: pathlib.Path, target: pathlib.Path, texts, signatures
         write_warmup(extra / "tf_serving_warmup_requests", [texts[:1], texts[:8]], TEXT, name)
     else:
         text += ONLY_TOKENS.format(max_tokens=extractor.options.max_tokens)
-    if extractor.options.tells_case:
+    if extractor.options.tells_forms:
         size = len(extractor.featurizer.tokenizer.vocabulary)
-        text += CASES.format(initial=INITIAL * size, all=ALL_CAPITALS * size, mixed=MIXED * size)
+        text += FORMS.format(initial=INITIAL * size, all=ALL_CAPITALS * size, mixed=MIXED * size)
+        text += "" if TEXT in signatures else ATTACHED_FORMS.format(attached=ATTACHED * size)
     (extra / "README.md").write_text(text, encoding="utf-8")

@@ -17,7 +17,7 @@ from strtf.config import Tokenization
 from strtf.errors import StrtfError
 from strtf.text.code_points import NUM_CODE_POINTS, code_point_ids, stand_ins, to_code_points
 from strtf.text.encoding import Encoding
-from strtf.text.letter_case import code_point_cases, letter_case
+from strtf.text.surface import code_point_forms, token_forms
 from strtf.text.vocabulary import UNK, Vocabulary
 
 REPLACEMENT_CHARACTER = "\ufffd"
@@ -36,11 +36,11 @@ class CharacterTokenizer:
         code_point_ids: int32 [1114112], the whole rule, as a serving graph needs it.
     """
 
-    def __init__(self, vocabulary: Vocabulary, lowercase: bool, cases: bool = False):
+    def __init__(self, vocabulary: Vocabulary, lowercase: bool, forms: bool = False):
         self.vocabulary = vocabulary
         self.code_point_ids = code_point_ids(vocabulary, lowercase)
-        if cases:
-            self.code_point_ids += code_point_cases(NUM_CODE_POINTS) * np.int32(len(vocabulary))
+        if forms:
+            self.code_point_ids += code_point_forms(NUM_CODE_POINTS) * np.int32(len(vocabulary))
 
     def encode(self, text: str) -> Encoding:
         starts = np.arange(len(text), dtype=np.int32)
@@ -54,9 +54,9 @@ class WordPieceTokenizer:
     space, control characters and, where it lower-cases, combining marks: these have no token of their own.
     """
 
-    def __init__(self, vocabulary: Vocabulary, lowercase: bool, cases: bool = False):
+    def __init__(self, vocabulary: Vocabulary, lowercase: bool, forms: bool = False):
         self.vocabulary = vocabulary
-        self._cases = cases
+        self._forms = forms
         # The engine takes UTF-8 only, which cannot write the lone surrogates of a Python string.
         surrogates = dict.fromkeys(range(0xD800, 0xE000), REPLACEMENT_CHARACTER)
         self._one_to_one = surrogates | str.maketrans(stand_ins(vocabulary))
@@ -71,8 +71,8 @@ class WordPieceTokenizer:
         encoded = self._tokenizer.encode(text.translate(self._one_to_one))
         offsets = np.array(encoded.offsets, np.int32).reshape(-1, 2)
         ids = np.array(encoded.ids, np.int32)
-        if self._cases:
-            ids += np.array([letter_case(text[start:end]) for start, end in offsets], np.int32) * len(self.vocabulary)
+        if self._forms:
+            ids += token_forms(text, *offsets.T) * np.int32(len(self.vocabulary))
         return Encoding(ids, offsets[:, 0], offsets[:, 1])
 
 
@@ -80,18 +80,18 @@ _TOKENIZERS = {Tokenization.CHARACTER: CharacterTokenizer, Tokenization.WORDPIEC
 
 
 def make_tokenizer(
-    vocabulary: Vocabulary, tokenization: Tokenization, lowercase: bool, cases: bool = False
+    vocabulary: Vocabulary, tokenization: Tokenization, lowercase: bool, forms: bool = False
 ) -> Tokenizer:
     """The tokenizer of a run.
 
     Args:
         lowercase: fold case and accents; on for vocabularies without upper-case letters, such as Google's
             Chinese one and the "uncased" English ones.
-        cases: write each token's capitals into its id, see `letter_case.py`.
+        forms: write into each id what else the text shows of the token, see `surface.py`.
 
     Raises:
         StrtfError: for a tokenization that does not exist.
     """
     if tokenization not in _TOKENIZERS:
         raise StrtfError(f"tokenization must be one of {', '.join(_TOKENIZERS)}. Received: {tokenization}.")
-    return _TOKENIZERS[tokenization](vocabulary, lowercase, cases)
+    return _TOKENIZERS[tokenization](vocabulary, lowercase, forms)

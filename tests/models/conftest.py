@@ -22,7 +22,7 @@ def kernel_products():
 
     def count(*layers):
         weights = [weight for layer in layers for weight in layer.weights]
-        return 2 * sum(int(np.prod(w.shape)) for w in weights if len(w.shape) > 1 and w.name not in ("word", "case"))
+        return 2 * sum(int(np.prod(w.shape)) for w in weights if len(w.shape) > 1 and w.name not in ("word", "form"))
 
     return count
 

@@ -17,12 +17,12 @@ def distance(place, start, end):
 
 def logits_by_hand(model, token_ids, span):
     """One unpadded sentence and one pair; one convolution over token and distances side by side."""
-    word, case = np.asarray(model.embedding.word), np.asarray(model.embedding.case.case)
+    word, form = np.asarray(model.embedding.word), np.asarray(model.embedding.form.form)
     tables = [np.asarray(table) for table in model.position_convolution.tables]
     entities = list(zip(tables, (span[:2], span[2:]), strict=True))
     rows = [
         np.concatenate(
-            [word[token] + case[0], *(table[FARTHEST + distance(place, *entity)] for table, entity in entities)]
+            [word[token] + form[0], *(table[FARTHEST + distance(place, *entity)] for table, entity in entities)]
         )
         for place, token in enumerate(token_ids)
     ]

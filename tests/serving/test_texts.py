@@ -22,14 +22,14 @@ CODE_POINTS = [point for point in range(sys.maxunicode + 1) if not 0xD800 <= poi
 CORPORA = pathlib.Path(__file__).resolve().parents[2] / "data"
 
 
-@pytest.fixture(scope="module", params=["chinese", "small", "cased", "cases"])
+@pytest.fixture(scope="module", params=["chinese", "small", "cased", "forms"])
 def tokenizer(request):
     if request.param == "chinese":
         if not CHINESE_VOCABULARY.exists():
             pytest.skip("needs checkpoints/zh_small")
         return make_tokenizer(Vocabulary.load(CHINESE_VOCABULARY), Tokenization.CHARACTER, lowercase=True)
-    lowercase = request.param in ("small", "cases")
-    return make_tokenizer(VOCABULARY, Tokenization.CHARACTER, lowercase, cases=request.param == "cases")
+    lowercase = request.param in ("small", "forms")
+    return make_tokenizer(VOCABULARY, Tokenization.CHARACTER, lowercase, forms=request.param == "forms")
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from strtf.config import Tokenization
 from strtf.errors import StrtfError
 from strtf.text.code_points import STAND_INS
-from strtf.text.letter_case import letter_case
+from strtf.text.surface import ATTACHED, letter_case
 from strtf.text.tokenizer import make_tokenizer
 from strtf.text.vocabulary import SPECIAL_TOKENS, Vocabulary
 
@@ -21,7 +21,7 @@ VOCABULARY = Vocabulary((*SPECIAL_TOKENS, *CHARACTERS, *(f"##{c}" for c in CHARA
 CHARACTER = make_tokenizer(VOCABULARY, Tokenization.CHARACTER, lowercase=True)
 WORDPIECE = make_tokenizer(VOCABULARY, Tokenization.WORDPIECE, lowercase=True)
 
-CASED = {kind: make_tokenizer(VOCABULARY, kind, lowercase=True, cases=True) for kind in Tokenization}
+WITH_FORMS = {kind: make_tokenizer(VOCABULARY, kind, lowercase=True, forms=True) for kind in Tokenization}
 
 both = pytest.mark.parametrize("tokenizer", [CHARACTER, WORDPIECE], ids=list(map(str, Tokenization)))
 
@@ -110,14 +110,18 @@ def test_case_is_kept_without_lowercase():
 @settings(deadline=None, max_examples=100)
 @given(text=texts)
 @example(text="\ud800Am MRI ÉX")
-def test_ids_with_cases_are_those_without_and_the_case_of_each_token(tokenizer, text):
+def test_ids_with_forms_are_those_without_and_the_form_of_each_token(tokenizer, text):
     kind = Tokenization.CHARACTER if tokenizer is CHARACTER else Tokenization.WORDPIECE
-    plain, cased = tokenizer.encode(text), CASED[kind].encode(text)
-    np.testing.assert_array_equal(cased.ids % len(VOCABULARY), plain.ids)
-    places = zip(plain.starts.tolist(), plain.ends.tolist(), strict=True)
-    assert (cased.ids // len(VOCABULARY)).tolist() == [letter_case(text[start:end]) for start, end in places]
-    np.testing.assert_array_equal(cased.starts, plain.starts)
-    assert cased.ids.dtype == np.int32
+    plain, formed = tokenizer.encode(text), WITH_FORMS[kind].encode(text)
+    np.testing.assert_array_equal(formed.ids % len(VOCABULARY), plain.ids)
+    expected, before = [], None
+    for start, end in zip(plain.starts.tolist(), plain.ends.tolist(), strict=True):
+        attached = kind is Tokenization.WORDPIECE and start == before
+        expected.append(letter_case(text[start:end]) + ATTACHED * attached)
+        before = end
+    assert (formed.ids // len(VOCABULARY)).tolist() == expected
+    np.testing.assert_array_equal(formed.starts, plain.starts)
+    assert formed.ids.dtype == np.int32
 
 
 def test_unknown_tokenization_lists_the_choices():

@@ -72,7 +72,7 @@ def test_encoder_and_heads_decay_at_their_own_rates(decayed):
     for path, (before, after) in decayed.items():
         if path.endswith(("bias", "gamma", "beta")):
             continue
-        rate = 1e-2 if path.startswith("encoder/") and not path.endswith("/case") else 5e-2
+        rate = 1e-2 if path.startswith("encoder/") and not path.endswith("/form") else 5e-2
         np.testing.assert_allclose(after, before * (1 - rate * 0.1), rtol=1e-5, err_msg=path)
 
 
@@ -104,7 +104,7 @@ def test_task_blocks_have_a_rate_of_their_own(tiny_model):
     for path, (before, after) in step_on_zero_gradients(tiny_model(), options).items():
         if path.endswith(("bias", "gamma", "beta")):
             continue
-        is_fresh = not path.startswith("encoder/") or path.endswith("/case")
+        is_fresh = not path.startswith("encoder/") or path.endswith("/form")
         rate = 5e-2 if is_fresh else 2e-2 if "block_02" in path else 1e-2
         np.testing.assert_allclose(after, before * (1 - rate * 0.1), rtol=1e-5, err_msg=path)
 

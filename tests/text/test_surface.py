@@ -1,10 +1,19 @@
-"""Which case a token has, and how it travels in an id."""
+"""Which form a token has."""
 
 import numpy as np
 import pytest
 
 from strtf.text.code_points import NUM_CODE_POINTS
-from strtf.text.letter_case import ALL_CAPITALS, INITIAL, MIXED, NO_CAPITALS, code_point_cases, letter_case
+from strtf.text.surface import (
+    ALL_CAPITALS,
+    ATTACHED,
+    INITIAL,
+    MIXED,
+    NO_CAPITALS,
+    code_point_forms,
+    letter_case,
+    token_forms,
+)
 
 
 @pytest.mark.parametrize(
@@ -32,6 +41,19 @@ def test_case_of_a_token(surface, expected):
 
 
 def test_single_characters_have_the_case_of_a_token():
-    cases = code_point_cases(NUM_CODE_POINTS)
+    cases = code_point_forms(NUM_CODE_POINTS)
     assert cases.dtype == np.int32
     np.testing.assert_array_equal(cases, [letter_case(chr(point)) for point in range(NUM_CODE_POINTS)])
+
+
+def test_tokens_without_white_space_before_them_are_attached():
+    text = "In Boise, U.S .\n30"
+    tokens = [(0, 2), (3, 8), (8, 9), (10, 11), (11, 12), (12, 13), (14, 15), (16, 18)]
+    cases = [INITIAL, INITIAL, NO_CAPITALS, INITIAL, NO_CAPITALS, INITIAL, NO_CAPITALS, NO_CAPITALS]
+    attached = [0, 0, 1, 0, 1, 1, 0, 0]
+    expected = [case + ATTACHED * a for case, a in zip(cases, attached, strict=True)]
+    assert token_forms(text, *np.int32(tokens).T).tolist() == expected
+
+
+def test_no_tokens():
+    assert token_forms("  ", np.zeros(0, np.int32), np.zeros(0, np.int32)).shape == (0,)
