@@ -309,8 +309,8 @@ class TrainingOptions(Options):
     )
     tune_entity_threshold: bool = option(
         True,
-        "Choose the probability that an entity outside any relation must have by development F1, after each epoch; "
-        "off: all entities of the best tagging (the paper).",
+        "Choose by development F1, after each epoch, what is added to every entity's score, and the probability that "
+        "one outside any relation must have; off: all entities of the best tagging (the paper).",
     )
     precision: Precision = option(Precision.FLOAT32, "Arithmetic of the blocks; float16 scales its loss.")
     jit_compile: bool = option(

@@ -4,8 +4,10 @@ The most probable class is the best answer to one pair, but not what makes the b
 rare, or annotated with gaps, a lower threshold finds more than it spoils. `Extractor.no_relation_shift` is that
 threshold on the margin between a relation's logit and that of "No relation".
 
-Likewise the best tagging holds entities that are hardly likelier than not. `Extractor.entity_threshold` is the
-probability that an entity must have; those that a relation holds stay in any case, so it changes no relation.
+Likewise the best tagging of a sentence is not what makes the best F1 over many entities: `Extractor.entity_shift` is
+added to the score of every entity before the best tagging is sought. And that holds entities which are hardly likelier
+than not: `Extractor.entity_threshold` is the probability that an entity must have; those that a relation holds stay in
+any case, so it changes no relation.
 """
 
 import math
@@ -18,8 +20,9 @@ from strtf.extraction.extractor import Extraction, Extractor
 from strtf.models.base import Task
 from strtf.schema import Sentence
 
-# Few, so that a small split does not choose by a single entity; and none so near to 1, where most entities are, that
-# the rounding of another batch would decide.
+# Few, so that a small split does not choose by a single entity; of equal ones, the first.
+ENTITY_SHIFTS = (0.0, 0.5, -0.5, 1.0, -1.0, 1.5, -1.5, 2.0, -2.0, 3.0, -3.0)
+# Few too; and none so near to 1, where most entities are, that the rounding of another batch would decide.
 ENTITY_THRESHOLDS = tuple(percent / 100 for percent in range(0, 100, 5))
 
 
@@ -32,6 +35,8 @@ def tune_thresholds(
         What the extractor finds in the sentences with them, where that came out; else None.
     """
     found, tasks = None, extractor.model.tasks
+    if options.tune_entity_threshold and Task.NER in tasks:
+        tune_entity_shift(extractor, sentences)  # first: it decides what the relations are between
     if options.tune_threshold and Task.RC in tasks:
         found = tune_threshold(extractor, sentences)
     if options.tune_entity_threshold and Task.NER in tasks:
@@ -65,6 +70,14 @@ def tune_threshold(extractor: Extractor, sentences: Sequence[Sentence]) -> list[
     best = best_threshold(margins, sum(map(len, gold)))
     extractor.no_relation_shift = before if best is None else best
     return [extraction.above(extractor.no_relation_shift) for extraction in found] if tags else None
+
+
+def tune_entity_shift(extractor: Extractor, sentences: Sequence[Sentence]) -> None:
+    """Sets the `entity_shift` with the highest F1 of entities on the sentences; of equal ones, that nearest to 0."""
+    gold = [entity_tuples(sentence.entities) for sentence in sentences]
+    found = extractor.entities_with_shifts([sentence.text for sentence in sentences], ENTITY_SHIFTS)
+    scores = [compare(gold, [entity_tuples(entities) for entities in of_shift]).f1 for of_shift in found]
+    extractor.entity_shift = ENTITY_SHIFTS[scores.index(max(scores))]
 
 
 def tune_entity_threshold(

@@ -99,17 +99,21 @@ class Extractor:
         no_relation_shift: added to the "No relation" logit: the margin a relation must have. See `PriorCorrection`
             and `evaluation/threshold.py`.
         entity_threshold: probability that an entity must have which no relation holds; see there too.
+        entity_shift: added to the score of every entity before the best tagging is sought: more entities above 0, fewer
+            below; see there too.
         shapes: how batches are padded; what suits the backend when None.
         jit_compile: compile with XLA, also on TensorFlow.
     """
 
     def __init__(self, model: ExtractionModel, featurizer: Featurizer, options, no_relation_shift: float = 0.0,
-                 entity_threshold: float = 0.0, shapes: Shapes | None = None, jit_compile: bool = False):  # fmt: skip
+                 entity_threshold: float = 0.0, entity_shift: float = 0.0, shapes: Shapes | None = None,
+                 jit_compile: bool = False):  # fmt: skip
         self.model = model
         self.featurizer = featurizer
         self.options = options
         self.no_relation_shift = no_relation_shift
         self.entity_threshold = entity_threshold
+        self.entity_shift = entity_shift
         self.shapes = shapes or _shapes(model, options, jit_compile or compiles_each_shape())
         self._encode = compiled(model, model.encode, jit_compile)
         if Task.NER in model.tasks:
@@ -125,14 +129,12 @@ class Extractor:
     def extract_tokenized(self, documents: Sequence[TokenizedText]) -> list[Extraction]:
         """`extract` for texts that `Featurizer.tokenize` has seen."""
         self.model.require(Task.NER)
-        owned = [dict(zip(d.windows, owner_bounds(d.windows), strict=True)) for d in documents]
+        owned = _owned(documents)
         spans: list[list[_Span]] = [[] for _ in documents]
         related: list[list[tuple]] = [[] for _ in documents]
         for items, batch, states in self._encoded(self._items(documents)):
             found = self._spans(items, batch, states)
-            for item, spans_of_item in zip(items, found, strict=True):
-                first, last = owned[item.document][item.window]
-                spans[item.document] += [span for span in spans_of_item if first <= span.first < last]
+            _keep_owned(spans, items, found, owned)
             alone = [len(documents[item.document].windows) == 1 for item in items]
             if Task.RC in self.model.tasks and any(alone):
                 found = [s if is_alone else [] for s, is_alone in zip(found, alone, strict=True)]
@@ -142,6 +144,24 @@ class Extractor:
             long = [i for i, document in enumerate(documents) if len(document.windows) > 1]
             self._relate_windows(documents, spans, long, related)
         return [self._result(*parts) for parts in zip(documents, spans, related, strict=True)]
+
+    def entities_with_shifts(self, texts: Sequence[str], shifts: Sequence[float]) -> list[list[tuple[Entity, ...]]]:
+        """What `extract` would find as entities, no threshold applied, with each `entity_shift`: by shift, by text."""
+        self.model.require(Task.NER)
+        documents = [self.featurizer.tokenize(text) for text in texts]
+        owned, own_shift = _owned(documents), self.entity_shift
+        spans: list[list[list[_Span]]] = [[[] for _ in documents] for _ in shifts]
+        try:
+            for items, batch, states in self._encoded(self._items(documents)):
+                for shift, of_shift in zip(shifts, spans, strict=True):
+                    self.entity_shift = shift
+                    _keep_owned(of_shift, items, self._spans(items, batch, states, with_probabilities=False), owned)
+        finally:
+            self.entity_shift = own_shift
+        return [
+            [self._entities(*parts) for parts in zip(documents, map(_without_overlaps, of_shift), strict=True)]
+            for of_shift in spans
+        ]
 
     def relate(self, texts: Sequence[str], entities: Sequence[Sequence[tuple[int, int, str]]]) -> list[list[Related]]:
         """Relations between given entities.
@@ -175,14 +195,15 @@ class Extractor:
             batch = pad_sentences([item.ids for item in members], planned.length, planned.B)
             yield members, batch, self._encode(batch)
 
-    def _spans(self, items: Sequence[_Item], batch: Batch, states) -> list[list[_Span]]:
-        """The spans of each window, in document tokens, with probabilities."""
-        tags, emissions = self._tag(batch, states)
+    def _spans(self, items: Sequence[_Item], batch: Batch, states, with_probabilities: bool = True):
+        """The spans of each window, in document tokens, with probabilities; 1 where those are not wanted."""
+        tags, emissions = self._tag(batch | {"entity_shift": np.float32(self.entity_shift)}, states)
         scheme, num_layers = self.featurizer.scheme, self.featurizer.num_layers
         rows = zip(np.asarray(tags), np.repeat([len(item.ids) for item in items], num_layers), strict=False)
         found = [scheme.decode(row[1 : length - 1]) for row, length in rows]  # of each layer of each window
         flat = [(row, first + 1, last + 1, *scheme.span_tags(t)) for row, s in enumerate(found) for first, last, t in s]
-        probability = iter(self._span_probabilities(batch, emissions, flat))
+        wanted = self._span_probabilities(batch, emissions, flat) if with_probabilities else [1.0] * len(flat)
+        probability = iter(wanted)
         spans: list[list[_Span]] = [[] for _ in items]
         for row, of_row in enumerate(found):
             number, layer = divmod(row, num_layers)
@@ -280,22 +301,37 @@ class Extractor:
         return probabilities.argmax(axis=1).tolist(), margins.tolist(), probabilities.max(axis=1).tolist()
 
     def _result(self, document: TokenizedText, spans: Sequence[_Span], related) -> Extraction:
-        entities = [
-            entity_of(document.encoding, span.first, span.last, span.type, number)
-            for number, span in enumerate(spans, start=1)
-        ]
+        entities = self._entities(document, spans)
         relations, related = [], sorted(related)
         for pair in related:
             relation_class = self.featurizer.schema.relation_classes[pair.label - 1]
             head, tail = directed(entities[pair.first], entities[pair.second], relation_class.direction)
             relations.append(Relation(head.id, tail.id, relation_class.type))
         return Extraction(
-            tuple(entities),
+            entities,
             tuple(span.probability for span in spans),
             tuple(relations),
             tuple(pair.probability for pair in related),
             tuple(pair.margin for pair in related),
         ).confident(self.entity_threshold)
+
+    def _entities(self, document: TokenizedText, spans: Sequence[_Span]) -> tuple[Entity, ...]:
+        return tuple(
+            entity_of(document.encoding, span.first, span.last, span.type, number)
+            for number, span in enumerate(spans, start=1)
+        )
+
+
+def _owned(documents: Sequence[TokenizedText]) -> list[dict[Window, tuple[int, int]]]:
+    """The tokens that each window of each document owns, see `owner_bounds`."""
+    return [dict(zip(d.windows, owner_bounds(d.windows), strict=True)) for d in documents]
+
+
+def _keep_owned(spans: Sequence[list[_Span]], items: Sequence[_Item], found, owned) -> None:
+    """Adds to each document's spans those found in a window that owns their first token."""
+    for item, spans_of_item in zip(items, found, strict=True):
+        first, last = owned[item.document][item.window]
+        spans[item.document] += [span for span in spans_of_item if first <= span.first < last]
 
 
 def _shapes(model: ExtractionModel, options, few: bool) -> Shapes:

@@ -72,7 +72,7 @@ def load_extractor(run_dir: RunDir, experiment: Experiment | None = None, jit_co
 
 def thresholds(extractor: Extractor) -> dict[str, float]:
     """What is kept with the weights, because the development split chooses it for them."""
-    return {name: getattr(extractor, name) for name in ("no_relation_shift", "entity_threshold")}
+    return {name: getattr(extractor, name) for name in ("no_relation_shift", "entity_threshold", "entity_shift")}
 
 
 def _encoder_config(values: dict) -> EncoderConfig:

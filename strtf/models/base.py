@@ -87,7 +87,11 @@ class ExtractionModel(keras.Model):
 
     def tag(self, batch, states):
         """Viterbi tags [B·L, T] int32 of all tokens ([CLS] is outside) and emissions [B·L, T-1, C] float32, L being
-        the layers of tags."""
+        the layers of tags.
+
+        `entity_shift` in the batch, scalar float32, is added to the score of each entity, whatever its length; the
+        emissions have it too.
+        """
         raise NotImplementedError
 
     def classify_pairs(self, batch, states, training=False):

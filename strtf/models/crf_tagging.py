@@ -45,6 +45,7 @@ class CrfTagging(ExtractionModel):
             name="crf",
         )
         self.legal_decoding = options.legal_decoding
+        self._begins = scheme.begins()  # [C]
         self.tag_dense.build((None, None, width))
 
     @property
@@ -74,6 +75,8 @@ class CrfTagging(ExtractionModel):
     def tag(self, batch, states):
         self.require(Task.NER)
         emissions = self.emissions(states)
+        if "entity_shift" in batch:
+            emissions = emissions + batch["entity_shift"] * self._begins
         tags, _ = self.crf.decode(emissions, self._tagged(batch), legal=self.legal_decoding)
         return ops.pad(tags, ((0, 0), (1, 0))), emissions  # [B·L, T]
 

@@ -100,6 +100,10 @@ class TagScheme:
         """float32 [C]: 0 for tags that may come first (O, B, S), -1e4 for I and E."""
         return np.where(self._is("OBS"), 0.0, ILLEGAL).astype(np.float32)
 
+    def begins(self) -> np.ndarray:
+        """float32 [C]: 1 for the tags that every span has exactly one of (B, S), 0 for others."""
+        return self._is("BS").astype(np.float32)
+
     def end_penalty(self) -> np.ndarray:
         """float32 [C]: 0 for O, -1e4 elsewhere, because the last token of a sequence is [SEP]."""
         return np.where(self._is("O"), 0.0, ILLEGAL).astype(np.float32)

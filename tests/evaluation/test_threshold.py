@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 
 from strtf.config import TrainingOptions
 from strtf.evaluation import threshold
-from strtf.evaluation.threshold import best_threshold, tune_entity_threshold, tune_threshold, tune_thresholds
+from strtf.evaluation.threshold import (
+    best_threshold,
+    tune_entity_shift,
+    tune_entity_threshold,
+    tune_threshold,
+    tune_thresholds,
+)
 from strtf.extraction.extractor import Extraction
 from strtf.models.base import Task
 from strtf.schema import Entity, Relation, Sentence
@@ -72,15 +78,16 @@ def test_stays_where_nothing_is_correct(extractor):
 @pytest.mark.parametrize(
     ("options", "tasks", "tuned"),
     [
-        ({}, (Task.NER, Task.RC), ["relations", "entities"]),
-        ({"tune_threshold": False}, (Task.NER, Task.RC), ["entities"]),
+        ({}, (Task.NER, Task.RC), ["shift", "relations", "entities"]),
+        ({"tune_threshold": False}, (Task.NER, Task.RC), ["shift", "entities"]),
         ({"tune_entity_threshold": False}, (Task.NER, Task.RC), ["relations"]),
-        ({}, (Task.NER,), ["entities"]),
+        ({}, (Task.NER,), ["shift", "entities"]),
         ({}, (Task.RC,), ["relations"]),
     ],
 )
 def test_what_is_tuned(monkeypatch, options, tasks, tuned):
     done = []
+    monkeypatch.setattr(threshold, "tune_entity_shift", lambda *_: done.append("shift"))
     monkeypatch.setattr(threshold, "tune_threshold", lambda *_: done.append("relations"))
     monkeypatch.setattr(threshold, "tune_entity_threshold", lambda *_: done.append("entities"))
     extractor = types.SimpleNamespace(model=types.SimpleNamespace(tasks=tasks))
@@ -109,6 +116,23 @@ def test_of_lone_entities_where_related_ones_are_wrong(extractor):
     found = [Extraction(ENTITIES, (0.1, 0.1, 0.1), RELATIONS, (0.5, 0.4), (2.0, -1.0))]
     assert tune_entity_threshold(extractor, [Sentence("s", "abc")], found) == found
     assert extractor.entity_threshold == 0.0
+
+
+@pytest.mark.parametrize(
+    ("found_by", "expected"),
+    [
+        ({0.0: 2, 0.5: 3, -0.5: 1}, -0.5),  # of three, one is annotated
+        ({0.0: 1, 0.5: 1, -0.5: 1}, 0.0),  # of equal ones, that nearest to 0
+        ({0.0: 0, 0.5: 0, -0.5: 0, 2.0: 2}, 2.0),
+    ],
+)
+def test_of_entities(found_by, expected):
+    def entities_with_shifts(texts, shifts):
+        return [[ENTITIES[: found_by.get(shift, 0)] for _ in texts] for shift in shifts]
+
+    made = types.SimpleNamespace(entity_shift=9.0, entities_with_shifts=entities_with_shifts)
+    tune_entity_shift(made, [Sentence("s", "abc", ENTITIES[:1])])
+    assert made.entity_shift == expected
 
 
 def test_stays_where_extraction_fails(extractor):

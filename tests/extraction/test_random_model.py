@@ -218,7 +218,21 @@ def test_shift_of_the_prior(correction, keep, expected_shift):
 def test_the_thresholds_come_with_the_weights(random_run, random_model, tmp_path):
     shutil.copytree(random_run.path, tmp_path / "run")
     run_dir = RunDir(tmp_path / "run")
-    thresholds = {"no_relation_shift": -1.5, "entity_threshold": 0.25}
+    thresholds = {"no_relation_shift": -1.5, "entity_threshold": 0.25, "entity_shift": 0.5}
     write_tensors(run_dir.weights, named_values(random_model.trainable_variables), thresholds)
     extractor = load_extractor(run_dir)
-    assert (extractor.no_relation_shift, extractor.entity_threshold) == (-1.5, 0.25)
+    assert (extractor.no_relation_shift, extractor.entity_threshold, extractor.entity_shift) == (-1.5, 0.25, 0.5)
+
+
+def test_entities_with_shifts_are_those_of_extraction(random_extractor):
+    texts, shifts = ["左前降支近段狭窄，abc。" * n for n in (1, 3, 9)] + [""], (-1.0, 0.0, 2.0)
+    found = random_extractor.entities_with_shifts(texts, shifts)
+    assert random_extractor.entity_shift == 0.0
+    counts = [sum(map(len, of_shift)) for of_shift in found]
+    assert counts[0] < counts[1] < counts[2]
+    try:
+        for shift, of_shift in zip(shifts, found, strict=True):
+            random_extractor.entity_shift = shift
+            assert [extraction.entities for extraction in random_extractor.extract(texts)] == of_shift
+    finally:
+        random_extractor.entity_shift = 0.0

@@ -5,6 +5,7 @@ import pytest
 
 from strtf.layers.crf import crf_log_likelihood
 from strtf.models.base import Task
+from strtf.text.bieos import TagScheme
 
 LAYERS = 3
 SENTENCES = [(11, []), (7, []), (14, [])]
@@ -51,3 +52,17 @@ def test_the_loss_is_the_sum_over_layers(model, batch):
         for layer in range(LAYERS)
     )
     np.testing.assert_allclose(model.task_losses(batch)[Task.NER], -np.mean(log_p), rtol=1e-5)
+
+
+@pytest.mark.parametrize("shift", [3.0, -3.0])
+def test_the_entity_shift_counts_once_for_every_entity(make_model, pair_batch, shift):
+    model, batch = make_model(tasks="ner"), pair_batch(SENTENCES)
+    scheme = TagScheme(tuple(f"T{n}" for n in range(model.crf.num_tags // 4)))
+    states = model.encode(batch)
+    (plain_tags, plain), (tags, shifted) = (
+        model.tag(batch | more, states) for more in ({}, {"entity_shift": np.float32(shift)})
+    )
+    begins = [name[0] in "BS" for name in scheme.names]
+    np.testing.assert_allclose(shifted - plain, shift * np.broadcast_to(begins, plain.shape), atol=1e-5)
+    before, after = (sum(len(scheme.decode(row)) for row in np.asarray(t)) for t in (plain_tags, tags))
+    assert (after - before) * shift > 0

@@ -120,6 +120,16 @@ def test_the_threshold_of_lone_entities(make_extractor, served, documents, extra
     assert [w.relation_probabilities for w in wanted] == [e.relation_probabilities for e in everything]
 
 
+@pytest.mark.parametrize("shift", [-1.0, 1.0])
+def test_the_shift_of_entities(make_extractor, served, documents, extractor, shift):
+    documents, shifted = documents[:4], make_extractor(**SYSTEMS["entities"])
+    shifted.entity_shift = shift
+    found, wanted = answers(served(shifted)(documents)), shifted.extract(documents)
+    assert_same(found, wanted)
+    more = sum(len(w.entities) for w in wanted) - sum(len(e.entities) for e in extractor.extract(documents))
+    assert more * shift > 0
+
+
 def test_the_outputs_keep_their_contract(run, documents):
     outputs = run(documents)
     kinds = {name: (value.dtype, len(value.shape)) for name, value in outputs.items()}

@@ -46,7 +46,7 @@ def trainer(tmp_path, monkeypatch):
             return {"loss": loss, "loss_ner": loss / 2, "gradient_norm": 5.0, "learning_rate": 0.1}
 
         experiment = Experiment(model=ModelOptions(tasks=tasks), training=TrainingOptions(**options))
-        extractor = types.SimpleNamespace(model=model, no_relation_shift=0.0, entity_threshold=0.0)
+        extractor = types.SimpleNamespace(model=model, no_relation_shift=0.0, entity_threshold=0.0, entity_shift=0.0)
         return loop.Trainer(
             experiment, RunDir(tmp_path), extractor, step, optimizer, Batches(), ["sentence"] if dev else []
         )
