@@ -3,7 +3,7 @@
 Every dense product works on rows [R, D]; only `attend` knows about sequences. Axis letters, one legend for
 the whole code base:
   B sentences · T tokens incl. [CLS] and [SEP] · P entity pairs · M tokens that a pair attends to ·
-  R rows of all pairs, packed · D hidden width · H heads · C tags · S relation classes
+  R rows of all pairs, packed · D hidden width · H heads · C tags · L layers of tags · S relation classes
 """
 
 import keras
