@@ -25,14 +25,8 @@ class BilstmCrf(CrfTagging):
         super().__init__(TASKS_OF[options.tasks], dtype=dtype, **kwargs)
         # ---------------------------------------------------------------- layers
         self.sizes = options.embedding_size, options.units
-        self.encoder = BiLstmEncoder(
-            config.vocabulary_size,
-            *self.sizes,
-            options.dropout,
-            config.num_forms,
-            dtype=self.dtype_policy,
-            name="encoder",
-        )
+        sizes = config.vocabulary_size, *self.sizes, options.dropout, config.num_forms
+        self.encoder = BiLstmEncoder(*sizes, dtype=self.dtype_policy, name="encoder")
         self.add_tagging(2 * options.units, scheme, options)
         self.encoder.build((None, None))
         self.encoder.built = self.built = True

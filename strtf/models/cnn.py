@@ -42,14 +42,8 @@ class Cnn(ExtractionModel):
         # ---------------------------------------------------------------- layers
         policy, units = self.dtype_policy, options.units
         self.sizes = options.embedding_size, units
-        self.embedding = TokenEmbedding(
-            config.vocabulary_size,
-            options.embedding_size,
-            options.dropout,
-            config.num_forms,
-            dtype=policy,
-            name="embedding",
-        )
+        table = config.vocabulary_size, options.embedding_size, options.dropout, config.num_forms
+        self.embedding = TokenEmbedding(*table, dtype=policy, name="embedding")
         self.token_convolution = keras.layers.Conv1D(
             units, WINDOW, padding="same", dtype=policy, name="token_convolution"
         )

@@ -33,14 +33,8 @@ class Rdcnn(CrfTagging):
         super().__init__(TASKS_OF[options.tasks], dtype=dtype, **kwargs)
         # ---------------------------------------------------------------- layers
         policy, self.sizes = self.dtype_policy, (options.embedding_size, options.units)
-        self.embedding = TokenEmbedding(
-            config.vocabulary_size,
-            options.embedding_size,
-            options.dropout,
-            config.num_forms,
-            dtype=policy,
-            name="embedding",
-        )
+        table = config.vocabulary_size, options.embedding_size, options.dropout, config.num_forms
+        self.embedding = TokenEmbedding(*table, dtype=policy, name="embedding")
         self.convolutions = DilatedConvolutions(
             options.units, DILATIONS, options.dropout, dtype=policy, name="convolutions"
         )
