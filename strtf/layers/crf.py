@@ -19,6 +19,8 @@ from keras import ops
 
 from strtf.errors import StrtfError
 
+FORBIDDEN = -1e3  # no learned transition is as low; those of the penalties are lower
+
 
 def crf_log_likelihood(inputs, tag_indices, sequence_lengths, transitions):
     """Log probability of the given tags.
@@ -121,8 +123,7 @@ def crf_span_log_marginals(
         StrtfError: the shapes of `emissions` and `transitions` do not fit.
     """
     emissions, transitions = _as_float(emissions, transitions)
-    # Shifting a token's emissions changes no probability and keeps long sentences' messages near 0.
-    emissions = emissions - _max(emissions, axis=-1, keepdims=True)
+    emissions = _near_zero(emissions, transitions)
     before = _forward(emissions, sequence_lengths, transitions)  # [T, B, C]
     after = _backward(emissions, sequence_lengths, transitions)  # [T, B, C]
     row, start, end, begin, inside, end_tag, single = map(
@@ -279,6 +280,19 @@ def _scan_tensorflow(step, initial, inputs, reverse):
 
     loop = tf.while_loop(lambda count, *_: count < num_steps, body, (0, initial, states), maximum_iterations=num_steps)
     return loop[2].stack()
+
+
+def _near_zero(emissions, transitions):
+    """Emissions whose messages stay near 0 in long sentences, where float32 is fine enough for probabilities.
+
+    Shifting a token's emissions changes no probability. Each token's are shifted by the largest of them, and by the
+    transition to it along the tags of largest emission, unless that is forbidden.
+    """
+    best = _argmax(emissions)  # [B, T]
+    moves = _lookup(transitions, best[:, :-1], best[:, 1:])  # [B, T-1]
+    moves = ops.where(moves > FORBIDDEN, moves, 0.0)
+    shift = _max(emissions, axis=-1) + ops.pad(moves, ((0, 0), (1, 0)))  # [B, T]
+    return emissions - shift[:, :, None]
 
 
 def _segment_score(emissions, transitions, row, start, last, begin, inside, end):

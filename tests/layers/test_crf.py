@@ -23,6 +23,7 @@ from strtf.layers.crf import (
     crf_sequence_score,
     crf_span_log_marginals,
 )
+from strtf.text.bieos import TagScheme
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GOLDEN = np.load(ROOT / "tests" / "golden" / "tfa_crf.npz")
@@ -374,3 +375,20 @@ def test_jax_equals_tensorflow(tmp_path):
     np.testing.assert_allclose(out["g"], gradients(x, y, lengths, a)[0], atol=1e-6)
     np.testing.assert_allclose(out["m"], crf_span_log_marginals(x, a, lengths, *spans), rtol=1e-5)
     np.testing.assert_array_equal(out["t"], crf_decode(x, a, lengths)[0])
+
+
+def test_marginals_of_long_sentences_are_fine_in_float32():
+    """Held to float64: messages that grow with the sentence would round away the last digits of a probability."""
+    rng = np.random.default_rng(0)
+    scheme = TagScheme(("A", "B"))
+    transitions = rng.normal(1.0, 0.5, (scheme.num_tags,) * 2) + scheme.transition_penalty()
+    emissions = 3.0 * rng.normal(size=(2, 512, scheme.num_tags)) + 5.0 * (np.arange(scheme.num_tags) == 0)
+    starts = np.arange(0, 500, 7)
+    place = [np.repeat([0, 1], len(starts)), np.tile(starts, 2), np.tile(starts + 2, 2)]
+    tags = [np.full(2 * len(starts), tag) for tag in scheme.span_tags("A")]
+    rough, fine = (
+        np.exp(crf_span_log_marginals(emissions.astype(dtype), transitions.astype(dtype), [512, 500], *place, *tags))
+        for dtype in ("float32", "float64")
+    )
+    assert fine.max() > 0.2
+    np.testing.assert_allclose(rough, fine, rtol=0, atol=3e-6)
