@@ -133,7 +133,7 @@ class Extractor:
         spans: list[list[_Span]] = [[] for _ in documents]
         related: list[list[tuple]] = [[] for _ in documents]
         for items, batch, states in self._encoded(self._items(documents)):
-            found = self._spans(items, batch, states)
+            found = self._spans(items, batch, states, self.entity_shift)
             _keep_owned(spans, items, found, owned)
             alone = [len(documents[item.document].windows) == 1 for item in items]
             if Task.RC in self.model.tasks and any(alone):
@@ -149,15 +149,12 @@ class Extractor:
         """What `extract` would find as entities, no threshold applied, with each `entity_shift`: by shift, by text."""
         self.model.require(Task.NER)
         documents = [self.featurizer.tokenize(text) for text in texts]
-        owned, own_shift = _owned(documents), self.entity_shift
+        owned = _owned(documents)
         spans: list[list[list[_Span]]] = [[[] for _ in documents] for _ in shifts]
-        try:
-            for items, batch, states in self._encoded(self._items(documents)):
-                for shift, of_shift in zip(shifts, spans, strict=True):
-                    self.entity_shift = shift
-                    _keep_owned(of_shift, items, self._spans(items, batch, states, with_probabilities=False), owned)
-        finally:
-            self.entity_shift = own_shift
+        for items, batch, states in self._encoded(self._items(documents)):
+            for shift, of_shift in zip(shifts, spans, strict=True):
+                found = self._spans(items, batch, states, shift, with_probabilities=False)
+                _keep_owned(of_shift, items, found, owned)
         return [
             [self._entities(*parts) for parts in zip(documents, map(_without_overlaps, of_shift), strict=True)]
             for of_shift in spans
@@ -195,9 +192,9 @@ class Extractor:
             batch = pad_sentences([item.ids for item in members], planned.length, planned.B)
             yield members, batch, self._encode(batch)
 
-    def _spans(self, items: Sequence[_Item], batch: Batch, states, with_probabilities: bool = True):
+    def _spans(self, items: Sequence[_Item], batch: Batch, states, shift: float, with_probabilities: bool = True):
         """The spans of each window, in document tokens, with probabilities; 1 where those are not wanted."""
-        tags, emissions = self._tag(batch | {"entity_shift": np.float32(self.entity_shift)}, states)
+        tags, emissions = self._tag(batch | {"entity_shift": np.float32(shift)}, states)
         scheme, num_layers = self.featurizer.scheme, self.featurizer.num_layers
         rows = zip(np.asarray(tags), np.repeat([len(item.ids) for item in items], num_layers), strict=False)
         found = [scheme.decode(row[1 : length - 1]) for row, length in rows]  # of each layer of each window
@@ -207,9 +204,9 @@ class Extractor:
         spans: list[list[_Span]] = [[] for _ in items]
         for row, of_row in enumerate(found):
             number, layer = divmod(row, num_layers)
-            shift = items[number].window.first_token
+            before = items[number].window.first_token
             spans[number] += [
-                _Span(shift + first, shift + last, t, next(probability), layer) for first, last, t in of_row
+                _Span(before + first, before + last, t, next(probability), layer) for first, last, t in of_row
             ]
         return [self._distinct(s) for s in spans] if num_layers > 1 else spans
 
