@@ -6,7 +6,7 @@ RUN := runs/quickstart
 SENTENCE := 左前降支近段管壁不规则，最狭窄处30-40％。回旋支未见明显狭窄。
 
 DATA ?= angiography
-CORPUS = $(notdir $(patsubst %/,%,$(DATA)))
+CORPUS ?= $(notdir $(patsubst %/,%,$(DATA)))
 SEEDS ?= 0,1,2
 JOBS ?= 1
 OPTIONS ?=

@@ -27,7 +27,7 @@ class Row:
 
     Attributes:
         name: table and row, as the flag file's path below `experiments/`: `table_2_ner/rdcnn`.
-        corpus: last name of --data_dir.
+        corpus: the file in `experiments/corpora`, else the last name of --data_dir.
         arguments: of `python -m strtf.train`, without --run_dir.
         experiment: what they describe.
         result: where the scores go.
@@ -112,11 +112,13 @@ def make_row(
         experiment = parse_experiment(list(arguments))
     except StrtfError as error:
         raise StrtfError(f"{file}: {error}") from error
-    corpus = pathlib.Path(experiment.data.data_dir or experiment.data.train_data).name
-    if not corpus:
+    data = pathlib.Path(experiment.data.data_dir or experiment.data.train_data).name
+    if not data:
         raise StrtfError(f"--data_dir must name the corpus of {file}. Received: nothing, there and in --corpus.")
     inside = file.relative_to(EXPERIMENTS) if file.is_relative_to(EXPERIMENTS) else pathlib.Path(file.name)
     name = inside.with_suffix("").as_posix()
+    # a part of a corpus has a file and results of its own
+    corpus = corpus_settings or data
     return Row(name, corpus, arguments, experiment, results / corpus / f"{name}-seed{seed}.json")
 
 

@@ -6,6 +6,7 @@
 Each (row, seed) is `python -m strtf.train --resume` and `python -m strtf.evaluate --split=test` in processes of their
 own, with the environment of this one (KERAS_BACKEND=jax, say). Rows whose options come to the same are trained once.
 Output and weights are in RUNS/CORPUS/…; scores go to RESULTS/CORPUS/TABLE/ROW-seedN.json as soon as they are known.
+CORPUS is --corpus, else the last name of --data_dir.
 """
 
 import pathlib

@@ -33,6 +33,12 @@ def test_a_row_knows_its_place(tmp_path):
     assert row.result == tmp_path / "reports" / "table_2_ner" / "rdcnn-seed3.json"
 
 
+def test_a_part_of_a_corpus_has_results_of_its_own(tmp_path):
+    file = pathlib.Path("experiments/table_2_ner/rdcnn.flags")
+    row = make_row(file, 0, ["--data_dir=x/diakg_flat"], tmp_path, "diakg_700")
+    assert row.result == tmp_path / "diakg_700" / "table_2_ner" / "rdcnn-seed0.json"
+
+
 def test_what_follows_the_flag_file_counts(tmp_path, flag_file):
     row = make_row(flag_file("row", "--epochs=3", "--batch_size=5"), 0, ["--data_dir=x", "--epochs=4"], tmp_path)
     assert (row.experiment.training.epochs, row.experiment.training.batch_size) == (4, 5)
