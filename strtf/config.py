@@ -290,6 +290,13 @@ class TrainingOptions(Options):
     negative_sampling: NegativeSampling = option(
         NegativeSampling.EPOCH, "Draw the kept negatives anew each epoch, or once."
     )
+    token_masking: float = option(
+        0.0,
+        "Probability that training hides a token behind [MASK], its tag and its relations as they were (0: never). "
+        "Drawn anew each epoch.",
+        low=0.0,
+        high=1.0,
+    )
     boundary_negatives: float = option(
         0.0,
         "Probability that a related pair also comes with a wrong boundary, as 'No relation': one of its spans begins "

@@ -3,6 +3,7 @@
 Everything here is a pure function of its arguments and a seed, so an interrupted run can make the same batches again.
 """
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -100,12 +101,21 @@ def training_batch(examples: Sequence[Example], trained: Sequence[TrainedPairs],
 
 
 class TrainingBatches:
-    """The batches of each epoch: shuffled, bucketed by length, negatives drawn; a function of seed and epoch."""
+    """The batches of each epoch: shuffled, bucketed by length, negatives drawn; a function of seed and epoch.
 
-    def __init__(self, examples: Sequence[Example], options: TrainingOptions, shapes: Shapes | None = None):
+    Args:
+        examples: of the training split.
+        options: of training.
+        shapes: how batches are padded; nothing beyond the longest when None.
+        mask_id: what a hidden token's id becomes; must be given with `token_masking`.
+    """
+
+    def __init__(self, examples: Sequence[Example], options: TrainingOptions, shapes: Shapes | None = None,
+                 mask_id: int | None = None):  # fmt: skip
         self.examples = examples
         self.options = options
         self.shapes = shapes or ExactShapes(Unlimited())
+        self.mask_id = mask_id
         self.batch_size = min(options.batch_size, max(len(examples), 1))  # more would only be padding
         self._lengths = [len(example.token_ids) for example in examples]
         weighted = options.prior_correction is PriorCorrection.WEIGHT and options.negative_keep > 0
@@ -123,9 +133,21 @@ class TrainingBatches:
         rng = np.random.default_rng([self.options.seed, epoch])
         plan = plan_batches(self._lengths, self.batch_size, rng)
         for indices in plan[first_step:]:
-            members = [self.examples[i] for i in indices]
+            members = [self._masked(int(i), epoch) for i in indices]
             trained = [self._trained_pairs(int(i), epoch) for i in indices]
             yield [example.id for example in members], self._batch(members, trained)
+
+    def _masked(self, index: int, epoch: int) -> Example:
+        """The example with some of its tokens hidden, their forms too (word dropout: Iyyer et al. 2015), by the symbol
+        that BERT was pretrained to see through."""
+        example, probability = self.examples[index], self.options.token_masking
+        if not probability:
+            return example
+        rng = np.random.default_rng([self.options.seed, epoch, 3, index])
+        hidden = rng.random(len(example.token_ids)) < probability
+        hidden[[0, -1]] = False  # [CLS] and [SEP]
+        token_ids = np.where(hidden, np.int32(self.mask_id), example.token_ids)
+        return dataclasses.replace(example, token_ids=token_ids)
 
     def _batch(self, members: Sequence[Example], trained: Sequence[TrainedPairs]) -> Batch:
         size, longest = self.batch_size, max(len(example.token_ids) for example in members)

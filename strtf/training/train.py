@@ -59,7 +59,8 @@ def train(experiment: Experiment, run_dir: RunDir, resume: bool = False) -> Trai
     featurizer.corpus(dev_split)  # --overlaps=error concerns it too, and should not wait for the first epoch's end
     examples, lost = featurizer.corpus(train_split)
     _report(train_split, dev_split, examples, schema, lost, experiment.model.tag_layers)
-    batches = TrainingBatches(examples, experiment.training, batch_shapes(experiment, model, examples))
+    shapes = batch_shapes(experiment, model, examples)
+    batches = TrainingBatches(examples, experiment.training, shapes, pretrained.vocabulary.mask_id)
     optimizer = make_optimizer(experiment.training, batches.steps_per_epoch * experiment.training.epochs, model)
     step = make_step(model, optimizer, experiment.training)
     extractor = make_extractor(experiment, model, featurizer)

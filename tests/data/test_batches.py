@@ -150,6 +150,41 @@ class TestTrainingBatches:
         assert batch["pair_weights"].sum() == 0 and batch["sentence_weights"].tolist() == [1]
 
 
+class TestTokenMasking:
+    MASK = 900  # no token of an example
+
+    def batches(self, epoch=0, first_step=0, probability=0.3):
+        options = TrainingOptions(batch_size=4, token_masking=probability)
+        return list(TrainingBatches(EXAMPLES, options, mask_id=self.MASK).epoch(epoch, first_step))
+
+    def ids(self, made):
+        """Token ids of each sentence, by its id."""
+        rows = [(name, ids[:length].tolist()) for names, b in made
+                for name, ids, length in zip(names, b["token_ids"], b["lengths"], strict=False)]  # fmt: skip
+        return dict(rows)
+
+    def test_about_the_given_share_is_hidden_and_nothing_else_changes(self):
+        plain, masked = batches(), self.batches()
+        for (names, before), (same_names, after) in zip(plain, masked, strict=True):
+            assert names == same_names
+            kept = after["token_ids"] != self.MASK
+            np.testing.assert_array_equal(after["token_ids"][kept], before["token_ids"][kept])
+            for name in before.keys() - {"token_ids"}:
+                np.testing.assert_array_equal(after[name], before[name])
+        inner = np.concatenate([ids[1:-1] for ids in self.ids(masked).values()])
+        assert 0.25 < (inner == self.MASK).mean() < 0.35
+
+    def test_the_sentence_keeps_its_ends(self):
+        assert all({ids[0], ids[-1]} == {int(name[1:]) + 1} for name, ids in self.ids(self.batches(0, 0, 1.0)).items())
+
+    def test_other_tokens_each_epoch_and_the_same_when_repeated(self):
+        first, second, again = (self.ids(self.batches(epoch)) for epoch in (0, 1, 1))
+        assert first != second == again
+
+    def test_a_later_start_hides_the_same_tokens(self):
+        assert self.ids(self.batches(1, first_step=3)).items() <= self.ids(self.batches(1)).items()
+
+
 class TestTrainingBatch:
     CHOSEN = (np.array([0, 1]), np.array([], np.int64), np.array([3]))
 

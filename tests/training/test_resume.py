@@ -21,7 +21,7 @@ STEPS = 12  # of an epoch: 24 sentences, 2 at a time
 
 
 # those that hold state, or draw
-OPTIONS = {"task_block_learning_rate": 2e-3, "ema_decay": 0.9, "boundary_negatives": 0.5}
+OPTIONS = {"task_block_learning_rate": 2e-3, "ema_decay": 0.9, "boundary_negatives": 0.5, "token_masking": 0.2}
 
 
 @pytest.fixture(scope="module")
