@@ -32,6 +32,7 @@ class TrainedPairs(NamedTuple):
     weights: np.ndarray
 
 
+NEGATIVES, BOUNDARIES, MASKS = 1, 2, 3  # what is drawn for each sentence, each from a stream of its own
 POOL_BATCHES = 64  # batches' worth of examples that are sorted by length together: little padding, much shuffling
 
 
@@ -143,7 +144,7 @@ class TrainingBatches:
         example, probability = self.examples[index], self.options.token_masking
         if not probability:
             return example
-        rng = np.random.default_rng([self.options.seed, epoch, 3, index])
+        rng = self._rng(epoch, MASKS, index)
         hidden = rng.random(len(example.token_ids)) < probability
         hidden[[0, -1]] = False  # [CLS] and [SEP]
         token_ids = np.where(hidden, np.int32(self.mask_id), example.token_ids)
@@ -165,7 +166,7 @@ class TrainingBatches:
     def _trained_pairs(self, index: int, epoch: int) -> TrainedPairs:
         """The chosen pairs, and related ones with a wrong boundary."""
         example, chosen = self.examples[index], self._chosen_pairs(index, epoch)
-        rng = np.random.default_rng([self.options.seed, epoch, 2, index])
+        rng = self._rng(epoch, BOUNDARIES, index)
         wrong, origin = moved_pairs(example, self.options.boundary_negatives, rng)
         spans, pairs = np.concatenate([example.pair_spans(chosen), wrong]), np.concatenate([chosen, origin])
         labels = np.concatenate([example.labels[chosen], np.zeros(len(wrong), np.int32)])
@@ -177,5 +178,8 @@ class TrainingBatches:
         """All related pairs, and each other pair with probability `negative_keep`."""
         draw = epoch if self.options.negative_sampling is NegativeSampling.EPOCH else 0
         labels = self.examples[index].labels
-        kept = np.random.default_rng([self.options.seed, draw, 1, index]).random(len(labels))
+        kept = self._rng(draw, NEGATIVES, index).random(len(labels))
         return np.flatnonzero((labels > 0) | (kept < self.options.negative_keep))
+
+    def _rng(self, epoch: int, what: int, index: int) -> np.random.Generator:
+        return np.random.default_rng([self.options.seed, epoch, what, index])
