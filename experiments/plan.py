@@ -18,7 +18,8 @@ from strtf.run_dir import read_as, read_json
 
 EXPERIMENTS = pathlib.Path("experiments")
 CORPORA = EXPERIMENTS / "corpora"
-NOT_ROWS = ("corpora", "settings")
+FROM_SCRATCH = CORPORA / "from_scratch"
+NOT_ROWS = ("corpora", "from_scratch", "settings")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,14 +102,18 @@ def make_row(
 
     Args:
         shared: arguments that follow the flag file: data, encoder.
-        corpus_settings: name of a file in `experiments/corpora`; what a row says itself overrules it.
+        corpus_settings: name of a file in `experiments/corpora`; what a row says itself overrules it. A file of that
+            name in `experiments/corpora/from_scratch` overrules the rows of systems without a pretrained encoder.
 
     Raises:
         StrtfError: what is wrong in the flag file, with its name.
     """
     files = ([corpus_file(corpus_settings)] if corpus_settings else []) + [file]
-    arguments = (*(f"--flagfile={each.as_posix()}" for each in files), *shared, f"--seed={seed}")
+    from_scratch = FROM_SCRATCH / f"{corpus_settings}.flags"
     try:
+        if from_scratch.is_file() and not parse_experiment([f"--flagfile={file}"]).model.system.is_pretrained:
+            files.append(from_scratch)
+        arguments = (*(f"--flagfile={each.as_posix()}" for each in files), *shared, f"--seed={seed}")
         experiment = parse_experiment(list(arguments))
     except StrtfError as error:
         raise StrtfError(f"{file}: {error}") from error

@@ -44,6 +44,16 @@ def test_what_follows_the_flag_file_counts(tmp_path, flag_file):
     assert (row.experiment.training.epochs, row.experiment.training.batch_size) == (4, 5)
 
 
+@pytest.mark.parametrize(("system", "epochs"), [("joint_bilstm", 7), ("spert", 3)])
+def test_a_corpus_may_give_systems_without_a_pretrained_encoder_other_epochs(
+    system, epochs, tmp_path, flag_file, monkeypatch
+):
+    monkeypatch.setattr("experiments.plan.CORPORA", flag_file("corpora/reports", "--batch_size=5").parent)
+    monkeypatch.setattr("experiments.plan.FROM_SCRATCH", flag_file("corpora/from_scratch/reports", "--epochs=7").parent)
+    row = make_row(flag_file("row", f"--system={system}", "--epochs=3"), 0, ["--data_dir=x"], tmp_path, "reports")
+    assert (row.experiment.training.epochs, row.experiment.training.batch_size) == (epochs, 5)
+
+
 def test_rows_that_train_alike_are_one_job(row, tmp_path):
     alike = [row("a", "--epochs=3"), row("b", "--epochs=3", "--rc_compute=dense")]  # dense computes the same
     other = row("c", "--epochs=4")
@@ -94,7 +104,7 @@ def test_a_result_that_is_no_result_is_an_error(row, tmp_path):
 
 
 def test_files_and_folders_of_rows(flag_file, tmp_path):
-    names = ["table_1/a", "table_1/b", "settings/shared", "corpora/reports", "c"]
+    names = ["table_1/a", "table_1/b", "settings/shared", "corpora/reports", "corpora/from_scratch/reports", "c"]
     paths = {name: flag_file(name) for name in names}
     rows = [paths["c"], paths["table_1/a"], paths["table_1/b"]]
     assert flag_files([str(tmp_path)]) == rows
