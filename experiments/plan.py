@@ -14,12 +14,12 @@ from experiments.record import portable_experiment, recorded_experiment, write_r
 from strtf.config import Experiment
 from strtf.errors import StrtfError
 from strtf.flags import parse_experiment
+from strtf.reporting.paper import TABLES
 from strtf.run_dir import read_as, read_json
 
 EXPERIMENTS = pathlib.Path("experiments")
 CORPORA = EXPERIMENTS / "corpora"
-FROM_SCRATCH = CORPORA / "from_scratch"
-NOT_ROWS = ("corpora", "from_scratch", "settings")
+NOT_ROWS = ("corpora", "settings")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +79,7 @@ def flag_files(paths: Iterable[str]) -> list[pathlib.Path]:
     found = []
     for path in map(pathlib.Path, paths):
         inside = sorted(path.rglob("*.flags")) if path.is_dir() else [path] if path.is_file() else []
-        rows = [file for file in inside if file.parent.name not in NOT_ROWS]
+        rows = [file for file in inside if not set(file.parts[:-1]) & set(NOT_ROWS)]
         if not rows:
             raise StrtfError(f"--rows must name flag files, or folders of them. Received: {path}.")
         found += [file for file in rows if file not in found]
@@ -95,6 +95,19 @@ def corpus_file(name: str) -> pathlib.Path:
     return path
 
 
+def _flag_files_of_row(file: pathlib.Path, corpus: str) -> list[pathlib.Path]:
+    """In rising order of what they overrule: the corpus' file, the row's, and in a table CORPUS/SYSTEM.flags, where
+    there is one: what trials on that corpus chose for the row's system."""
+    if not corpus:
+        return [file]
+    files = [corpus_file(corpus), file]
+    if file.parent.name in {table.folder for table in TABLES}:
+        system = parse_experiment([f"--flagfile={file}"]).model.system
+        chosen = CORPORA / corpus / f"{system}.flags"
+        files += [chosen] if chosen.is_file() else []
+    return files
+
+
 def make_row(
     file: pathlib.Path, seed: int, shared: Sequence[str], results: pathlib.Path, corpus_settings: str = ""
 ) -> Row:
@@ -102,17 +115,13 @@ def make_row(
 
     Args:
         shared: arguments that follow the flag file: data, encoder.
-        corpus_settings: name of a file in `experiments/corpora`; what a row says itself overrules it. A file of that
-            name in `experiments/corpora/from_scratch` overrules the rows of systems without a pretrained encoder.
+        corpus_settings: name of a file in `experiments/corpora`.
 
     Raises:
         StrtfError: what is wrong in the flag file, with its name.
     """
-    files = ([corpus_file(corpus_settings)] if corpus_settings else []) + [file]
-    from_scratch = FROM_SCRATCH / f"{corpus_settings}.flags"
     try:
-        if from_scratch.is_file() and not parse_experiment([f"--flagfile={file}"]).model.system.is_pretrained:
-            files.append(from_scratch)
+        files = _flag_files_of_row(file, corpus_settings)
         arguments = (*(f"--flagfile={each.as_posix()}" for each in files), *shared, f"--seed={seed}")
         experiment = parse_experiment(list(arguments))
     except StrtfError as error:

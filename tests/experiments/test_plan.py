@@ -44,13 +44,16 @@ def test_what_follows_the_flag_file_counts(tmp_path, flag_file):
     assert (row.experiment.training.epochs, row.experiment.training.batch_size) == (4, 5)
 
 
-@pytest.mark.parametrize(("system", "epochs"), [("joint_bilstm", 7), ("spert", 3)])
-def test_a_corpus_may_give_systems_without_a_pretrained_encoder_other_epochs(
-    system, epochs, tmp_path, flag_file, monkeypatch
-):
+@pytest.mark.parametrize(
+    ("folder", "system", "epochs"),
+    [("table_4_joint", "joint_bilstm", 7), ("table_4_joint", "spert", 3), ("search", "joint_bilstm", 3)],
+)
+def test_a_corpus_may_overrule_a_systems_rows_in_tables(folder, system, epochs, tmp_path, flag_file, monkeypatch):
     monkeypatch.setattr("experiments.plan.CORPORA", flag_file("corpora/reports", "--batch_size=5").parent)
-    monkeypatch.setattr("experiments.plan.FROM_SCRATCH", flag_file("corpora/from_scratch/reports", "--epochs=7").parent)
-    row = make_row(flag_file("row", f"--system={system}", "--epochs=3"), 0, ["--data_dir=x"], tmp_path, "reports")
+    flag_file("corpora/reports/joint_bilstm", "--epochs=7")
+    row = make_row(
+        flag_file(f"{folder}/row", f"--system={system}", "--epochs=3"), 0, ["--data_dir=x"], tmp_path, "reports"
+    )
     assert (row.experiment.training.epochs, row.experiment.training.batch_size) == (epochs, 5)
 
 
