@@ -79,7 +79,8 @@ def flag_files(paths: Iterable[str]) -> list[pathlib.Path]:
     found = []
     for path in map(pathlib.Path, paths):
         inside = sorted(path.rglob("*.flags")) if path.is_dir() else [path] if path.is_file() else []
-        rows = [file for file in inside if not set(file.parts[:-1]) & set(NOT_ROWS)]
+        # not any parent: a checkout may lie in a folder named so
+        rows = [file for file in inside if not {file.parent.name, file.parent.parent.name} & set(NOT_ROWS)]
         if not rows:
             raise StrtfError(f"--rows must name flag files, or folders of them. Received: {path}.")
         found += [file for file in rows if file not in found]

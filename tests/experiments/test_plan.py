@@ -114,6 +114,16 @@ def test_files_and_folders_of_rows(flag_file, tmp_path):
     assert flag_files([str(tmp_path / "table_1"), str(paths["c"]), str(paths["c"])]) == [*rows[1:], rows[0]]
 
 
+def test_a_checkout_may_lie_in_a_folder_named_as_one_without_rows(flag_file):
+    path = flag_file("corpora/strtf/experiments/table_1/a")
+    assert flag_files([str(path)]) == [path]
+
+
+def test_a_row_may_be_named_without_a_folder(flag_file, monkeypatch):
+    monkeypatch.chdir(flag_file("a").parent)
+    assert flag_files(["a.flags"]) == [pathlib.Path("a.flags")]
+
+
 @pytest.mark.parametrize("path", ["none.flags", "settings"])
 def test_no_rows_are_an_error(flag_file, tmp_path, path):
     flag_file("settings/shared")
