@@ -96,17 +96,13 @@ def corpus_file(name: str) -> pathlib.Path:
     return path
 
 
-def _flag_files_of_row(file: pathlib.Path, corpus: str) -> list[pathlib.Path]:
-    """In rising order of what they overrule: the corpus' file, the row's, and in a table CORPUS/SYSTEM.flags, where
-    there is one: what trials on that corpus chose for the row's system."""
-    if not corpus:
-        return [file]
-    files = [corpus_file(corpus), file]
-    if file.parent.name in {table.folder for table in TABLES}:
-        system = parse_experiment([f"--flagfile={file}"]).model.system
-        chosen = CORPORA / corpus / f"{system}.flags"
-        files += [chosen] if chosen.is_file() else []
-    return files
+def _chosen_for_its_system(file: pathlib.Path, corpus: str) -> list[pathlib.Path]:
+    """CORPUS/SYSTEM.flags, where there is one: what trials on that corpus chose for the system of a table's row."""
+    if not corpus or file.parent.name not in {table.folder for table in TABLES}:
+        return []
+    system = parse_experiment([f"--flagfile={file}"]).model.system
+    chosen = CORPORA / corpus / f"{system}.flags"
+    return [chosen] if chosen.is_file() else []
 
 
 def make_row(
@@ -116,13 +112,14 @@ def make_row(
 
     Args:
         shared: arguments that follow the flag file: data, encoder.
-        corpus_settings: name of a file in `experiments/corpora`.
+        corpus_settings: name of a file in `experiments/corpora`; what a row says itself overrules it.
 
     Raises:
         StrtfError: what is wrong in the flag file, with its name.
     """
+    of_corpus = [corpus_file(corpus_settings)] if corpus_settings else []
     try:
-        files = _flag_files_of_row(file, corpus_settings)
+        files = [*of_corpus, file, *_chosen_for_its_system(file, corpus_settings)]
         arguments = (*(f"--flagfile={each.as_posix()}" for each in files), *shared, f"--seed={seed}")
         experiment = parse_experiment(list(arguments))
     except StrtfError as error:

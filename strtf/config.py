@@ -48,11 +48,6 @@ class System(enum.StrEnum):
     CNN = "cnn"
     RCN = "rcn"
 
-    @property
-    def is_pretrained(self) -> bool:
-        """Whether it starts from a pretrained encoder; else all of its weights are fresh."""
-        return self in (System.FOCUSED_ATTENTION, System.SPERT)
-
 
 # The choices of `tasks` that a system has.
 TASKS_OF_SYSTEM = {

@@ -25,6 +25,7 @@ from strtf.text.surface import NUM_FORMS
 _AUTO_NUMBER = re.compile(r"^(\w+?)_\d+(?=/)")
 
 
+PRETRAINED = (System.FOCUSED_ATTENTION, System.SPERT)
 SYSTEMS = {
     System.FOCUSED_ATTENTION: FocusedAttention,
     System.SPERT: Spert,
@@ -52,14 +53,14 @@ def build_model(experiment: Experiment, config: EncoderConfig, schema: Schema, t
             f"--num_task_blocks (K) must be at most {config.num_blocks}, the blocks of the encoder. "
             f"Received: {options.num_task_blocks}."
         )
-    if options.max_tokens > config.max_positions and options.system.is_pretrained:
+    if options.max_tokens > config.max_positions and options.system in PRETRAINED:
         raise StrtfError(
             f"--max_tokens must be at most {config.max_positions}, the positions of the encoder. "
             f"Received: {options.max_tokens}."
         )
     config = dataclasses.replace(config, num_forms=NUM_FORMS if options.tells_forms else 1)
     precision = experiment.training.precision.value
-    if not trains and options.system.is_pretrained:
+    if not trains and options.system in PRETRAINED:
         precision = precision.removeprefix("mixed_")
     model = SYSTEMS[options.system](
         config,

@@ -107,7 +107,7 @@ def test_a_result_that_is_no_result_is_an_error(row, tmp_path):
 
 
 def test_files_and_folders_of_rows(flag_file, tmp_path):
-    names = ["table_1/a", "table_1/b", "settings/shared", "corpora/reports", "corpora/from_scratch/reports", "c"]
+    names = ["table_1/a", "table_1/b", "settings/shared", "corpora/reports", "corpora/reports/rdcnn", "c"]
     paths = {name: flag_file(name) for name in names}
     rows = [paths["c"], paths["table_1/a"], paths["table_1/b"]]
     assert flag_files([str(tmp_path)]) == rows
@@ -134,6 +134,11 @@ def test_no_rows_are_an_error(flag_file, tmp_path, path):
 def test_an_unknown_corpus_is_an_error():
     with pytest.raises(StrtfError, match="--corpus must be one of angiography, .*. Received: reports"):
         corpus_file("reports")
+
+
+def test_an_unknown_corpus_is_no_mistake_of_the_row(flag_file, tmp_path):
+    with pytest.raises(StrtfError, match="^--corpus must be one of"):
+        make_row(flag_file("row"), 0, ["--data_dir=x"], tmp_path, "reports")
 
 
 def test_a_mistake_in_a_flag_file_names_it(flag_file, tmp_path):
