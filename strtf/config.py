@@ -232,12 +232,6 @@ class ModelOptions(Options):
         low=1,
         high=8,
     )
-    second_tagger: bool = option(
-        False,
-        "Tag with a Bi-LSTM over fresh embeddings beside the pretrained encoder (focused_attention, spert): each "
-        "learns by its own loss, and tags are decoded from the mean of their scores; the paper does not. "
-        "--embedding_size and --units are its sizes.",
-    )
     legal_decoding: bool = option(True, "Restrict Viterbi decoding to legal BIEOS transitions.")
     pair_filter: PairFilter = option(
         PairFilter.ALL, "seen_types scores only pairs whose two entity types the training split relates."
@@ -263,7 +257,6 @@ class TrainingOptions(Options):
         "without such blocks ignore it.",
         low=0.0,
     )
-    second_learning_rate: float = option(1e-2, "Peak learning rate of --second_tagger.", low=0.0)
     weight_decay: float = option(0.01, "AdamW's decay; biases and LayerNorm are spared.", low=0.0)
     warmup: float = option(
         0.1, "Share of all steps with a rising learning rate; it falls to 0 afterwards.", low=0.0, high=1.0
@@ -448,7 +441,6 @@ _FIXED_BY_TRAINING = {
     "lowercase",
     "surface_forms",
     "tag_layers",
-    "second_tagger",
     "schema",
 }
 

@@ -7,8 +7,7 @@ threshold on the margin between a relation's logit and that of "No relation".
 Likewise the best tagging of a sentence is not what makes the best F1 over many entities: `Extractor.entity_shift` is
 added to the score of every entity before the best tagging is sought. And that holds entities which are hardly likelier
 than not: `Extractor.entity_threshold` is the probability that an entity must have; those that a relation holds stay in
-any case, so it changes no relation. Where a model has two taggers, `Extractor.second_share` is how much the second
-counts.
+any case, so it changes no relation.
 """
 
 import math
@@ -22,7 +21,6 @@ from strtf.models.base import Task
 from strtf.schema import Sentence
 
 # Few, so that a small split does not choose by a single entity; of equal ones, the first.
-SECOND_SHARES = (0.5, 0.25, 0.75, 0.0)
 ENTITY_SHIFTS = (0.0, 0.5, -0.5, 1.0, -1.0, 1.5, -1.5, 2.0, -2.0, 3.0, -3.0)
 # Few too; and none so near to 1, where most entities are, that the rounding of another batch would decide.
 ENTITY_THRESHOLDS = tuple(percent / 100 for percent in range(0, 100, 5))
@@ -38,10 +36,7 @@ def tune_thresholds(
     """
     found, tasks = None, extractor.model.tasks
     if options.tune_entity_threshold and Task.NER in tasks:
-        # first, because they decide what the relations are between
-        if extractor.model.has_second_tagger:
-            tune_second_share(extractor, sentences)
-        tune_entity_shift(extractor, sentences)
+        tune_entity_shift(extractor, sentences)  # first: it decides what the relations are between
     if options.tune_threshold and Task.RC in tasks:
         found = tune_threshold(extractor, sentences)
     if options.tune_entity_threshold and Task.NER in tasks:
@@ -77,26 +72,12 @@ def tune_threshold(extractor: Extractor, sentences: Sequence[Sentence]) -> list[
     return [extraction.above(extractor.no_relation_shift) for extraction in found] if tags else None
 
 
-def tune_second_share(extractor: Extractor, sentences: Sequence[Sentence]) -> None:
-    """Sets the `second_share` with the highest F1 of entities on the sentences."""
-    scores = []
-    for share in SECOND_SHARES:
-        extractor.second_share = share
-        scores += entity_scores(extractor, sentences, (0.0,))
-    extractor.second_share = SECOND_SHARES[scores.index(max(scores))]
-
-
 def tune_entity_shift(extractor: Extractor, sentences: Sequence[Sentence]) -> None:
     """Sets the `entity_shift` with the highest F1 of entities on the sentences; of equal ones, that nearest to 0."""
-    scores = entity_scores(extractor, sentences, ENTITY_SHIFTS)
-    extractor.entity_shift = ENTITY_SHIFTS[scores.index(max(scores))]
-
-
-def entity_scores(extractor: Extractor, sentences: Sequence[Sentence], shifts: Sequence[float]) -> list[float]:
-    """F1 of entities with each `entity_shift`, no threshold applied."""
     gold = [entity_tuples(sentence.entities) for sentence in sentences]
-    found = extractor.entities_with_shifts([sentence.text for sentence in sentences], shifts)
-    return [compare(gold, [entity_tuples(entities) for entities in of_shift]).f1 for of_shift in found]
+    found = extractor.entities_with_shifts([sentence.text for sentence in sentences], ENTITY_SHIFTS)
+    scores = [compare(gold, [entity_tuples(entities) for entities in of_shift]).f1 for of_shift in found]
+    extractor.entity_shift = ENTITY_SHIFTS[scores.index(max(scores))]
 
 
 def tune_entity_threshold(

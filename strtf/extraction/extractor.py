@@ -101,21 +101,19 @@ class Extractor:
         entity_threshold: probability that an entity must have which no relation holds; see there too.
         entity_shift: added to the score of every entity before the best tagging is sought: more entities above 0, fewer
             below; see there too.
-        second_share: how much the second of two taggers counts; see there too.
         shapes: how batches are padded; what suits the backend when None.
         jit_compile: compile with XLA, also on TensorFlow.
     """
 
     def __init__(self, model: ExtractionModel, featurizer: Featurizer, options, no_relation_shift: float = 0.0,
-                 entity_threshold: float = 0.0, entity_shift: float = 0.0, second_share: float = 0.5,
-                 shapes: Shapes | None = None, jit_compile: bool = False):  # fmt: skip
+                 entity_threshold: float = 0.0, entity_shift: float = 0.0, shapes: Shapes | None = None,
+                 jit_compile: bool = False):  # fmt: skip
         self.model = model
         self.featurizer = featurizer
         self.options = options
         self.no_relation_shift = no_relation_shift
         self.entity_threshold = entity_threshold
         self.entity_shift = entity_shift
-        self.second_share = second_share
         self.shapes = shapes or _shapes(model, options, jit_compile or compiles_each_shape())
         self._encode = compiled(model, model.encode, jit_compile)
         if Task.NER in model.tasks:
@@ -196,8 +194,7 @@ class Extractor:
 
     def _spans(self, items: Sequence[_Item], batch: Batch, states, shift: float, with_probabilities: bool = True):
         """The spans of each window, in document tokens, with probabilities; 1 where those are not wanted."""
-        chosen = {"entity_shift": np.float32(shift), "second_share": np.float32(self.second_share)}
-        tags, emissions = self._tag(batch | chosen, states)
+        tags, emissions = self._tag(batch | {"entity_shift": np.float32(shift)}, states)
         scheme, num_layers = self.featurizer.scheme, self.featurizer.num_layers
         rows = zip(np.asarray(tags), np.repeat([len(item.ids) for item in items], num_layers), strict=False)
         found = [scheme.decode(row[1 : length - 1]) for row, length in rows]  # of each layer of each window

@@ -72,9 +72,7 @@ def load_extractor(run_dir: RunDir, experiment: Experiment | None = None, jit_co
 
 def thresholds(extractor: Extractor) -> dict[str, float]:
     """What is kept with the weights, because the development split chooses it for them."""
-    names = ["no_relation_shift", "entity_threshold", "entity_shift"]
-    names += ["second_share"] if extractor.model.has_second_tagger else []
-    return {name: getattr(extractor, name) for name in names}
+    return {name: getattr(extractor, name) for name in ("no_relation_shift", "entity_threshold", "entity_shift")}
 
 
 def _encoder_config(values: dict) -> EncoderConfig:

@@ -1,7 +1,6 @@
 """What every model of this package can be asked for."""
 
 import enum
-from collections.abc import Sequence
 
 import keras
 from keras import ops
@@ -33,14 +32,10 @@ class ExtractionModel(keras.Model):
         pretrained: the layer that takes the pretrained encoder's weights and learns at `--learning_rate`; None where
             all weights are fresh.
         rdrop_weight: of R-Drop in `pair_loss` while training; 0: none.
-        has_second_tagger: whether `tag` has two taggers to weigh.
-        second_variables: the trainable ones of the second, which learn at `--second_learning_rate`.
     """
 
     pretrained: keras.layers.Layer | None = None
     rdrop_weight = 0.0
-    has_second_tagger = False
-    second_variables: Sequence[keras.Variable] = ()
 
     def __init__(self, tasks: tuple[Task, ...], **kwargs):
         super().__init__(**kwargs)
@@ -95,8 +90,7 @@ class ExtractionModel(keras.Model):
         the layers of tags.
 
         `entity_shift` in the batch, scalar float32, is added to the score of each entity, whatever its length; the
-        emissions have it too. `second_share`, scalar float32, is how much the second of two taggers counts in their
-        mean, 0.5 without it.
+        emissions have it too.
         """
         raise NotImplementedError
 

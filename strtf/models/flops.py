@@ -76,13 +76,9 @@ def encoder_product(config: EncoderConfig) -> tuple[int, int, int]:
 
 def tag_flops(config: EncoderConfig, lengths, num_tags: int) -> float:
     """All N blocks and the emissions, for sentences of these lengths ([CLS] and [SEP] included)."""
-    return encoder_flops(config, lengths) + dense_flops(np.asarray(lengths) - 1, config.hidden_size, num_tags)
-
-
-def encoder_flops(config: EncoderConfig, lengths) -> float:
-    """All N blocks for sentences of these lengths."""
     lengths, block = np.asarray(lengths, np.float64), block_flops(config)
-    return float(np.sum(config.num_blocks * block.whole(lengths)))
+    emissions = 2 * (lengths - 1) * config.hidden_size * num_tags
+    return float(np.sum(config.num_blocks * block.whole(lengths) + emissions))
 
 
 def pair_flops(config: EncoderConfig, options: ModelOptions, length: int, sizes, num_classes: int) -> float:

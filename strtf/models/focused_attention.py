@@ -9,7 +9,7 @@ from strtf.layers.span_max import SpanMax
 from strtf.layers.str_encoder import EncoderConfig, StrEncoder
 from strtf.models.base import TASKS_OF, Task
 from strtf.models.crf_tagging import CrfTagging
-from strtf.models.flops import encoder_flops, encoder_product, pair_flops
+from strtf.models.flops import encoder_product, pair_flops, tag_flops
 from strtf.models.memory import PairMemory
 from strtf.text.bieos import TagScheme
 
@@ -34,8 +34,6 @@ class FocusedAttention(CrfTagging):
         self.stop_at = None
         if Task.NER in self.tasks:
             self.add_tagging(config.hidden_size, scheme, options)
-            if options.second_tagger:
-                self.add_second_tagger(config, options)
         if Task.RC in self.tasks:
             blocks = self.encoder.task_blocks
             self.relation_pass = RelationPass(
@@ -74,7 +72,6 @@ class FocusedAttention(CrfTagging):
     # -------------------------------------------------------------------- forward
     def encode(self, batch, training=False):
         states = self.encoder(batch["token_ids"], batch["lengths"], training=training, stop_at=self.stop_at)
-        states |= self.second_states(batch, training)
         if Task.RC in self.tasks and self.context is not None:
             states["maxima"] = self.context.tables(states["output"])  # [B·T·log2 T, D]
         return states
@@ -103,8 +100,7 @@ class FocusedAttention(CrfTagging):
         return PairMemory(self.encoder.config, options, training)
 
     def sentence_flops(self, lengths):
-        config = self.encoder.config
-        return encoder_flops(config, lengths) + self.emission_flops(lengths, config.hidden_size)
+        return tag_flops(self.encoder.config, lengths, self.num_tags)
 
     def pair_flops(self, options, length, sizes):
         return pair_flops(self.encoder.config, options, length, sizes, self.pair_classifier.num_classes)

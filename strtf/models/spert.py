@@ -15,7 +15,7 @@ from strtf.layers.span_max import SpanMax
 from strtf.layers.str_encoder import EncoderConfig, StrEncoder
 from strtf.models.base import TASKS_OF, Task
 from strtf.models.crf_tagging import CrfTagging
-from strtf.models.flops import dense_flops, encoder_flops, encoder_product
+from strtf.models.flops import dense_flops, encoder_product, tag_flops
 from strtf.models.memory import EvenMemory
 from strtf.text.bieos import TagScheme
 
@@ -44,8 +44,6 @@ class Spert(CrfTagging):
         self.encoder.built = True
         if Task.NER in self.tasks:
             self.add_tagging(config.hidden_size, scheme, options)
-            if options.second_tagger:
-                self.add_second_tagger(config, options)
         if Task.RC in self.tasks:
             self.width_embedding = keras.layers.Embedding(NUM_WIDTHS, WIDTH_SIZE, dtype=policy, name="width_embedding")
             self.span_max = SpanMax(config.hidden_size, options.max_tokens)
@@ -62,7 +60,6 @@ class Spert(CrfTagging):
     # -------------------------------------------------------------------- forward
     def encode(self, batch, training=False):
         states = self.encoder(batch["token_ids"], batch["lengths"], training=training)
-        states |= self.second_states(batch, training)
         if Task.RC in self.tasks:
             states["maxima"] = self.span_max.tables(states["output"])  # [B·T·K, D]
         return states
@@ -95,8 +92,7 @@ class Spert(CrfTagging):
         return EvenMemory(options, (6 if training else 3) * self._features)
 
     def sentence_flops(self, lengths):
-        config = self.encoder.config
-        return encoder_flops(config, lengths) + self.emission_flops(lengths, config.hidden_size)
+        return tag_flops(self.encoder.config, lengths, self.num_tags)
 
     def pair_flops(self, options, length, sizes):
         return dense_flops(len(sizes), self._features, self.relation_dense.units)

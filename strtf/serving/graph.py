@@ -51,7 +51,7 @@ class TokenGraph:
         self.num_layers = extractor.featurizer.num_layers
         self.no_relation_shift = extractor.no_relation_shift
         self.entity_threshold = extractor.entity_threshold
-        self.chosen = {"entity_shift": extractor.entity_shift, "second_share": extractor.second_share}
+        self.entity_shift = extractor.entity_shift
         self.scorer = None
         if Task.RC in self.model.tasks:
             self.scorer = PairScorer(self.model, extractor.options, self.schema.num_classes)
@@ -59,7 +59,7 @@ class TokenGraph:
 
     def tag(self, batch, states):
         """Tags [B·L, T] int32 and the `Spans` they spell."""
-        tags, emissions = self.model.tag(batch | self.chosen, states)
+        tags, emissions = self.model.tag(batch | {"entity_shift": self.entity_shift}, states)
         row, start, end, kind = decode_tags(tags, tf.repeat(batch["lengths"], self.num_layers))
         begin = 1 + len(PREFIXES) * kind
         places = {"sentence": row, "start": start, "end": end}

@@ -33,12 +33,11 @@ def make_optimizer(options: TrainingOptions, total_steps: int, model: keras.Mode
     """A built optimizer for the model's trainable variables.
 
     Pretrained variables follow `learning_rate`, those of the last K blocks `task_block_learning_rate` where it is
-    given, those of a second tagger `second_learning_rate`, all others `head_learning_rate`. With mixed_float16 the loss
-    is scaled.
+    given, all others `head_learning_rate`. With mixed_float16 the loss is scaled.
     """
     warmup = int(options.warmup * total_steps)
     groups = keras.optimizers.OptimizerMap(_adamw(options, options.head_learning_rate, warmup, total_steps))
-    for rate, variables in _groups(options, model):
+    for rate, variables in _pretrained_groups(options, model):
         optimizer = _adamw(options, rate, warmup, total_steps)
         for variable in variables:
             groups[variable.path] = optimizer
@@ -49,8 +48,8 @@ def make_optimizer(options: TrainingOptions, total_steps: int, model: keras.Mode
     return optimizer
 
 
-def _groups(options: TrainingOptions, model) -> Iterator[tuple[float, list[keras.Variable]]]:
-    """Peak learning rates, the encoder's first, and the variables that follow them and not that of the heads."""
+def _pretrained_groups(options: TrainingOptions, model) -> Iterator[tuple[float, list[keras.Variable]]]:
+    """Peak learning rates, the encoder's first, and the pretrained variables that follow them."""
     if model.pretrained is None:
         return
     blocks = model.pretrained.task_blocks if options.task_block_learning_rate else []
@@ -58,7 +57,6 @@ def _groups(options: TrainingOptions, model) -> Iterator[tuple[float, list[keras
     apart = {id(variable) for variable in of_blocks + model.pretrained.fresh_weights}
     yield options.learning_rate, [v for v in model.pretrained.trainable_variables if id(v) not in apart]
     yield options.task_block_learning_rate, of_blocks
-    yield options.second_learning_rate, model.second_variables
 
 
 class FusedAdamW(keras.optimizers.AdamW):

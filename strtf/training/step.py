@@ -64,13 +64,9 @@ class TrainingStep:
 
 
 def word_index(model) -> int:
-    """Place of the table of word embeddings among the trainable variables; every system has one, named `word`.
-
-    Where there is a pretrained encoder it is that one's: a second tagger has another.
-    """
-    owner = model if model.pretrained is None else model.pretrained
-    (path,) = (variable.path for variable in owner.trainable_variables if variable.name == "word")
-    return [variable.path for variable in model.trainable_variables].index(path)
+    """Place of the table of word embeddings among the trainable variables; every system has one, named `word`."""
+    (index,) = (i for i, variable in enumerate(model.trainable_variables) if variable.name == "word")
+    return index
 
 
 def make_step(model, optimizer, options: TrainingOptions) -> TrainingStep:

@@ -13,7 +13,6 @@ from strtf.evaluation.threshold import (
     best_threshold,
     tune_entity_shift,
     tune_entity_threshold,
-    tune_second_share,
     tune_threshold,
     tune_thresholds,
 )
@@ -77,23 +76,21 @@ def test_stays_where_nothing_is_correct(extractor):
 
 
 @pytest.mark.parametrize(
-    ("options", "tasks", "taggers", "tuned"),
+    ("options", "tasks", "tuned"),
     [
-        ({}, (Task.NER, Task.RC), 1, ["shift", "relations", "entities"]),
-        ({}, (Task.NER, Task.RC), 2, ["share", "shift", "relations", "entities"]),
-        ({"tune_threshold": False}, (Task.NER, Task.RC), 1, ["shift", "entities"]),
-        ({"tune_entity_threshold": False}, (Task.NER, Task.RC), 2, ["relations"]),
-        ({}, (Task.NER,), 1, ["shift", "entities"]),
-        ({}, (Task.RC,), 1, ["relations"]),
+        ({}, (Task.NER, Task.RC), ["shift", "relations", "entities"]),
+        ({"tune_threshold": False}, (Task.NER, Task.RC), ["shift", "entities"]),
+        ({"tune_entity_threshold": False}, (Task.NER, Task.RC), ["relations"]),
+        ({}, (Task.NER,), ["shift", "entities"]),
+        ({}, (Task.RC,), ["relations"]),
     ],
 )
-def test_what_is_tuned(monkeypatch, options, tasks, taggers, tuned):
+def test_what_is_tuned(monkeypatch, options, tasks, tuned):
     done = []
-    monkeypatch.setattr(threshold, "tune_second_share", lambda *_: done.append("share"))
     monkeypatch.setattr(threshold, "tune_entity_shift", lambda *_: done.append("shift"))
     monkeypatch.setattr(threshold, "tune_threshold", lambda *_: done.append("relations"))
     monkeypatch.setattr(threshold, "tune_entity_threshold", lambda *_: done.append("entities"))
-    extractor = types.SimpleNamespace(model=types.SimpleNamespace(tasks=tasks, has_second_tagger=taggers == 2))
+    extractor = types.SimpleNamespace(model=types.SimpleNamespace(tasks=tasks))
     tune_thresholds(extractor, [SENTENCE], TrainingOptions(**options))
     assert done == tuned
 
@@ -136,16 +133,6 @@ def test_of_entities(found_by, expected):
     made = types.SimpleNamespace(entity_shift=9.0, entities_with_shifts=entities_with_shifts)
     tune_entity_shift(made, [Sentence("s", "abc", ENTITIES[:1])])
     assert made.entity_shift == expected
-
-
-@pytest.mark.parametrize(
-    ("found_by", "expected"), [({0.5: 2, 0.25: 1}, 0.25), ({0.5: 1, 0.0: 1}, 0.5), ({0.0: 1}, 0.0)]
-)
-def test_of_the_second_tagger(found_by, expected):
-    made = types.SimpleNamespace(second_share=9.0)
-    made.entities_with_shifts = lambda texts, shifts: [[ENTITIES[: found_by.get(made.second_share, 0)]] for _ in shifts]
-    tune_second_share(made, [Sentence("s", "abc", ENTITIES[:1])])
-    assert made.second_share == expected
 
 
 def test_stays_where_extraction_fails(extractor):

@@ -1,4 +1,4 @@
-"""Layers of tags: sentences to the CRF, one emission kernel for all; and two taggers before one CRF."""
+"""Layers of tags: sentences to the CRF, one emission kernel for all."""
 
 import numpy as np
 import pytest
@@ -66,58 +66,3 @@ def test_the_entity_shift_counts_once_for_every_entity(make_model, pair_batch, s
     np.testing.assert_allclose(shifted - plain, shift * np.broadcast_to(begins, plain.shape), atol=1e-5)
     before, after = (sum(len(scheme.decode(row)) for row in np.asarray(t)) for t in (plain_tags, tags))
     assert (after - before) * shift > 0
-
-
-@pytest.fixture(params=["focused_attention", "spert"])
-def two_taggers(request, make_model):
-    return make_model(system=request.param, tag_layers=LAYERS, second_tagger=True, units=8)
-
-
-def emissions_of_each(model, batch):
-    """[B, T-1, L·C] of the encoder, and of the Bi-LSTM."""
-    states = model.encode(batch)
-    rows = states["output"].numpy(), model.second_encoder(batch["token_ids"], batch["lengths"])[0].numpy()
-    return [
-        of_rows[:, 1:] @ np.asarray(dense.kernel) + np.asarray(dense.bias)
-        for of_rows, dense in zip(rows, (model.tag_dense, model.second_dense), strict=True)
-    ]
-
-
-@pytest.mark.parametrize(("chosen", "share"), [({}, 0.5), ({"second_share": np.float32(0.25)}, 0.25)])
-def test_two_taggers_are_decoded_from_their_mean(two_taggers, batch, chosen, share):
-    by_layer = np.average(emissions_of_each(two_taggers, batch), axis=0, weights=[1 - share, share])  # [B, T-1, L·C]
-    tags, found = two_taggers.tag(batch | chosen, two_taggers.encode(batch))
-    for layer in range(LAYERS):
-        of_layer = slice(layer * two_taggers.crf.num_tags, (layer + 1) * two_taggers.crf.num_tags)
-        np.testing.assert_allclose(found[layer::LAYERS], by_layer[:, :, of_layer], atol=1e-5)
-        best, _ = two_taggers.crf.decode(by_layer[:, :, of_layer], batch["lengths"] - 1, two_taggers.legal_decoding)
-        np.testing.assert_array_equal(tags[layer::LAYERS, 1:], best)
-
-
-def test_two_taggers_have_a_loss_each(two_taggers, batch):
-    tags, num_tags = batch["tags"], two_taggers.crf.num_tags
-    log_p = sum(
-        crf_log_likelihood(
-            emissions[:, :, layer * num_tags : (layer + 1) * num_tags],
-            tags[layer::LAYERS, 1:],
-            batch["lengths"] - 1,
-            two_taggers.crf.transitions,
-        )
-        for emissions in emissions_of_each(two_taggers, batch)
-        for layer in range(LAYERS)
-    )
-    found = two_taggers.tag_loss(batch, two_taggers.encode(batch))
-    np.testing.assert_allclose(found, -np.mean(log_p), rtol=1e-5)
-
-
-def test_padding_does_not_reach_the_second_tagger(two_taggers, batch):
-    longer = batch | {"token_ids": np.pad(batch["token_ids"], ((0, 0), (0, 5)), constant_values=3)}
-    plain, padded = (two_taggers.emissions(two_taggers.encode(each)) for each in (batch, longer))
-    for row, length in enumerate(np.repeat(batch["lengths"] - 1, LAYERS)):
-        np.testing.assert_allclose(padded[row, :length], plain[row, :length], atol=1e-5)
-
-
-def test_both_taggers_are_counted(two_taggers, make_model, kernel_products):
-    alone = make_model(system=two_taggers.name, tag_layers=LAYERS)
-    more = two_taggers.sentence_flops([12, 8]) - alone.sentence_flops([12, 8])
-    assert more == 20 * kernel_products(two_taggers.second_encoder) + 18 * kernel_products(two_taggers.second_dense)

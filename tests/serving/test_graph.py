@@ -18,7 +18,6 @@ SYSTEMS = {
     "cls_focused": {"rc_mask": "cls_focused", "pair_filter": "seen_types"},
     "layers": {"tag_layers": 2},
     "layers_filtered": {"tag_layers": 3, "pair_filter": "seen_types"},
-    "two_taggers": {"tag_layers": 2, "second_tagger": True, "units": 16},
     "ner": {"tasks": "ner", "legal_decoding": False},
     "joint_bilstm": {"system": "joint_bilstm"},
     "spert": {"system": "spert"},
@@ -129,15 +128,6 @@ def test_the_shift_of_entities(make_extractor, served, documents, extractor, shi
     assert_same(found, wanted)
     more = sum(len(w.entities) for w in wanted) - sum(len(e.entities) for e in extractor.extract(documents))
     assert more * shift > 0
-
-
-def test_the_share_of_the_second_tagger(make_extractor, served, documents):
-    documents, weighed = documents[:4], make_extractor(**SYSTEMS["two_taggers"])
-    halves = weighed.extract(documents)
-    weighed.second_share = 0.1
-    wanted = weighed.extract(documents)
-    assert [w.entities for w in wanted] != [h.entities for h in halves]
-    assert_same(answers(served(weighed)(documents)), wanted)
 
 
 def test_the_outputs_keep_their_contract(run, documents):

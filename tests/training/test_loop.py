@@ -47,7 +47,6 @@ def trainer(tmp_path, monkeypatch):
 
         experiment = Experiment(model=ModelOptions(tasks=tasks), training=TrainingOptions(**options))
         extractor = types.SimpleNamespace(model=model, no_relation_shift=0.0, entity_threshold=0.0, entity_shift=0.0)
-        model.has_second_tagger = False
         return loop.Trainer(
             experiment, RunDir(tmp_path), extractor, step, optimizer, Batches(), ["sentence"] if dev else []
         )

@@ -81,17 +81,6 @@ def test_some_variables_are_of_the_heads(decayed):
     assert heads == {"tag_dense", "crf", "pair_classifier"}
 
 
-def test_a_second_tagger_has_a_rate_of_its_own(make_model):
-    options = TrainingOptions(head_learning_rate=5e-2, second_learning_rate=2e-2, weight_decay=0.1, warmup=0.0)
-    moved = step_on_zero_gradients(make_model(second_tagger=True, units=8), options)
-    decayed = {path: after / before for path, (before, after) in moved.items() if path.endswith(("kernel", "word"))}
-    of_second = {path for path in decayed if path.startswith("second_")}
-    assert {path.split("/")[0] for path in of_second} == {"second_encoder", "second_dense"}
-    for path in of_second | {"tag_dense/kernel"}:
-        rate = 5e-2 if path.startswith("tag_dense") else 2e-2
-        np.testing.assert_allclose(decayed[path], 1 - rate * 0.1, rtol=1e-5, err_msg=path)
-
-
 def test_a_system_without_pretrained_weights_learns_at_the_rate_of_heads(make_model):
     model = make_model(system="rdcnn", tasks="ner", units=8)
     options = TrainingOptions(learning_rate=1e-2, head_learning_rate=5e-2, weight_decay=0.1, warmup=0.0)
