@@ -97,7 +97,7 @@ def corpus_file(name: str) -> pathlib.Path:
 
 
 def _chosen_for_its_system(file: pathlib.Path, corpus: str) -> list[pathlib.Path]:
-    """CORPUS/SYSTEM.flags, where there is one: what trials on that corpus chose for the system of a table's row."""
+    """CORPUS/SYSTEM.flags, where there is one: what was chosen on that corpus for the system of a table's row."""
     if not corpus or file.parent.name not in {table.folder for table in TABLES}:
         return []
     system = parse_experiment([f"--flagfile={file}"]).model.system
