@@ -73,7 +73,7 @@ class Pool:
             run_dir, scores = f"--run_dir={job.run_dir}", f"--json={job.directory / 'test.json'}"
             with _stopwatch(job):
                 self._process(log, "strtf.train", *job.first.arguments, run_dir, "--resume")
-                self._process(log, "strtf.evaluate", run_dir, "--split=test", scores)
+                self._process(log, "strtf.evaluate", run_dir, "--split=test", "--seen_mentions", scores)
             record = make_record(job, read_json(job.directory / "wall.json"))
             for row in job.rows:
                 write_record(row, record)

@@ -1,4 +1,4 @@
-"""Score a run on a split: python -m strtf.evaluate --run_dir=runs/x --split=test [--json=FILE]"""
+"""Score a run on a split: python -m strtf.evaluate --run_dir=runs/x --split=test [--json=FILE] [--html=FILE]"""
 
 from absl import flags
 
@@ -8,6 +8,11 @@ define_run_dir("A run of `python -m strtf.train`.")
 define_options(*GROUPS.values())  # so that a training's flag file is understood here too
 flags.DEFINE_enum("split", "test", ["train", "dev", "test"], "Which split; files as in training unless given anew.")
 flags.DEFINE_string("json", None, "Also write the scores to this file.")
+flags.DEFINE_string("html", None, "Also write a page that shows each error in its text. It holds the split's texts.")
+flags.DEFINE_boolean(
+    "seen_mentions", False,
+    "Score entities apart whose words and type the training split has, and those that are new. Reads that split.",
+)  # fmt: skip
 
 
 def main() -> None:
@@ -15,7 +20,8 @@ def main() -> None:
     from strtf.run_dir import RunDir
 
     FLAGS = flags.FLAGS
-    print(evaluate_run(RunDir(FLAGS.run_dir), FLAGS.split, given_options(), FLAGS.json))
+    outputs = (FLAGS.json, FLAGS.html)
+    print(evaluate_run(RunDir(FLAGS.run_dir), FLAGS.split, given_options(), *outputs, FLAGS.seen_mentions))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import shutil
+import subprocess
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # most of the time of a small program under XLA, of TensorFlow or JAX, is its compilation
@@ -263,3 +264,20 @@ def stub_model():
 def save_digit_model(stub_model):
     """save_digit_model(directory, version, probability): a version of a model to serve."""
     return stub_model.save_version
+
+
+@pytest.fixture
+def browse(tmp_path):
+    """browse(url) -> the page as a headless browser has it once its scripts have run; skips where there is none."""
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if chromium is None:
+        pytest.skip("no Chromium is there")
+
+    def call(url: str) -> str:
+        options = ["--headless=new", "--disable-gpu", f"--user-data-dir={tmp_path / 'browser'}"]
+        if os.geteuid() == 0:
+            options.append("--no-sandbox")
+        command = [chromium, *options, "--virtual-time-budget=5000", "--dump-dom", url]
+        return subprocess.run(command, capture_output=True, timeout=120, check=True).stdout.decode("utf-8")
+
+    return call

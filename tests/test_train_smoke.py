@@ -1,6 +1,7 @@
 """Training, evaluation and prediction end to end: a tiny model learns a tiny corpus by heart."""
 
 import json
+import re
 import shutil
 
 import keras
@@ -11,12 +12,12 @@ from strtf.config import TASKS_OF_SYSTEM, DataOptions, Experiment, ModelOptions,
 from strtf.data.corpus import read_corpus
 from strtf.errors import StrtfError
 from strtf.evaluation.run import evaluate_run, tune_run
+from strtf.evaluation.scores import ROWS
 from strtf.extraction.predict import predict_run
 from strtf.run_dir import RunDir, read_tensors, write_tensors
 from strtf.training.train import train
 
 EPOCHS = 50
-ROWS = {"ner", "rc_predicted", "rc_gold", "rc_boundaries", "type_pair_rule", "nearest_rule"}
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +41,9 @@ def scores(run, tmp_path_factory):
     found = {}
     for split in ("train", "test"):
         path = tmp_path_factory.mktemp("scores") / f"{split}.json"
-        table = evaluate_run(run, split, {}, str(path))
-        found[split] = json.loads(path.read_text(encoding="utf-8")) | {"table": table}
+        table = evaluate_run(run, split, {}, str(path), str(path.with_suffix(".html")), seen_mentions=True)
+        page = path.with_suffix(".html").read_text(encoding="utf-8")
+        found[split] = json.loads(path.read_text(encoding="utf-8")) | {"table": table, "page": page}
     return found
 
 
@@ -58,6 +60,17 @@ def test_the_training_split_is_learnt_by_heart(scores):
     assert scores["train"]["rc_predicted"]["f1"] > 0.9
 
 
+def test_all_mentions_of_the_training_split_are_seen(scores):
+    assert scores["train"]["ner_seen"] == scores["train"]["ner"] and scores["train"]["ner_unseen"]["gold"] == 0
+
+
+def test_the_errors_that_are_counted_are_on_the_page(scores):
+    sides = scores["test"]["errors"]["rc_predicted"]
+    wrong = {side: sum(counts.values()) - counts["right"] for side, counts in sides.items()}
+    lines = re.findall(r'<tr [^>]*data-kind="relation: [^"]*".*?</tr>', scores["test"]["page"])
+    assert max(wrong.values()) <= len(lines) <= sum(wrong.values())
+
+
 def test_it_carries_over_to_sentences_of_the_same_kind(scores):
     assert scores["test"]["ner"]["f1"] > 0.8
     assert scores["test"]["rc_predicted"]["f1"] > 0.5
@@ -65,9 +78,18 @@ def test_it_carries_over_to_sentences_of_the_same_kind(scores):
 
 def test_json_and_table_hold_every_row(scores):
     found = scores["test"]
-    assert found.keys() >= ROWS | {"per_type", "macro_f1", "per_sentence", "not_representable", "split", "run_dir"}
+    assert found.keys() >= {
+        *ROWS,
+        "per_type",
+        "macro_f1",
+        "per_sentence",
+        "errors",
+        "not_representable",
+        "split",
+        "run_dir",
+    }
     assert found["backend"] == keras.backend.backend() and found["device"]
-    assert found["per_type"].keys() == ROWS
+    assert found["per_type"].keys() == ROWS.keys()
     assert found["per_type"]["ner"].keys() == {"Body Part", "Degree", "Location", "Quantifier"}
     assert found["table"].startswith("test split, 8 sentences")
     assert "RC, gold entities" in found["table"] and "nearest rule" in found["table"]

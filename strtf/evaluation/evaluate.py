@@ -1,6 +1,7 @@
 """Scores of an extractor on annotated sentences; definitions in one place.
 
 - ner: (start, end, type).
+- ner_seen, ner_unseen: the same, of mentions that the training split has and of the others (`mentions.py`).
 - rc_predicted ("strict"): (head span, head type, tail span, tail type, relation type), entities predicted.
 - rc_boundaries: the same without the types of the entities.
 - rc_gold: the strict tuples, entities given.
@@ -11,58 +12,107 @@ counted, and no negative is discarded.
 """
 
 import collections
+import operator
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import pandas as pd
 
+from strtf.evaluation.errors import ENTITY_KINDS, RELATION_KINDS, RIGHT, SentenceErrors, entity_errors, relation_errors
+from strtf.evaluation.mentions import of_mentions
 from strtf.evaluation.rules import NearestRule, TypePairRule
 from strtf.evaluation.scores import COUNTS, ROWS, compare, compare_by, compare_each, macro_f1
 from strtf.extraction.extractor import Extraction, Extractor
 from strtf.models.base import Task
 from strtf.schema import Entity, Relation, Sentence, directed, text_order
 
-PER_SENTENCE = ("ner", "rc_predicted", "rc_gold")  # what `bootstrap.py` resamples
+PER_SENTENCE = ("ner", "ner_seen", "ner_unseen", "rc_predicted", "rc_gold")  # what `bootstrap.py` resamples
+ERRORS = {"ner": ENTITY_KINDS, "rc_predicted": RELATION_KINDS, "rc_gold": RELATION_KINDS}
+
+
+class Comparison(NamedTuple):
+    """What is right and what was answered, a set of tuples for each sentence; the last of each tuple is a type."""
+
+    gold: list[set]
+    predicted: list[set]
 
 
 def evaluate(extractor: Extractor, sentences: Sequence[Sentence],
              rules: tuple[TypePairRule, NearestRule] | None = None,
              found: Sequence[Extraction] | None = None) -> dict:  # fmt: skip
-    """All scores of a split.
+    """All scores of a split; arguments as of `compare_answers`, result as of `summarize`."""
+    return summarize(compare_answers(extractor, sentences, rules, found), lost_items(extractor, sentences))
+
+
+def compare_answers(extractor: Extractor, sentences: Sequence[Sentence],
+                    rules: tuple[TypePairRule, NearestRule] | None = None, found: Sequence[Extraction] | None = None,
+                    known: frozenset | None = None) -> dict[str, Comparison]:  # fmt: skip
+    """{row of ROWS: answers beside the gold standard}, rows as far as the model has the tasks.
 
     Args:
         rules: the floor, where it is asked for.
         found: what the extractor finds in the sentences, where that is known; extracted when None.
+        known: `known_mentions` of the training split, where seen and unseen ones are asked for.
+    """
+    rows = {}
+    gold_relations = [relation_tuples(s.entities, s.relations) for s in sentences]
+    if Task.NER in extractor.model.tasks:
+        found = found or extractor.extract([sentence.text for sentence in sentences])
+        rows["ner"] = entities = Comparison(
+            *([entity_tuples(each.entities) for each in side] for side in (sentences, found))
+        )
+        if known is not None:
+            for name, seen in (("ner_seen", True), ("ner_unseen", False)):
+                rows[name] = Comparison(*(of_mentions(side, sentences, known, seen) for side in entities))
+        if Task.RC in extractor.model.tasks:
+            rows["rc_predicted"] = relations = Comparison(
+                gold_relations, [relation_tuples(e.entities, e.relations) for e in found]
+            )
+            rows["rc_boundaries"] = Comparison(
+                *([{(i[0], i[2], i[4]) for i in items} for items in side] for side in relations)
+            )
+    if Task.RC in extractor.model.tasks:
+        rows["rc_gold"] = Comparison(gold_relations, [set(items) for items in gold_pairs(extractor, sentences)])
+    for name, rule in zip(("type_pair_rule", "nearest_rule"), rules or (), strict=False):
+        rows[name] = Comparison(gold_relations, [_rule_tuples(rule, s) for s in sentences])
+    return rows
+
+
+def find_errors(sentences: Sequence[Sentence], rows: dict[str, Comparison]) -> dict[str, list[SentenceErrors]]:
+    """{row of ERRORS: the errors of each sentence}.
+
+    Relations are those between found entities, or between gold ones where the model finds none.
+    """
+    gold = [entity_tuples(sentence.entities) for sentence in sentences]
+    errors, entities = {}, rows.get("ner", Comparison(gold, gold))
+    if "ner" in rows:
+        errors["ner"] = [(entity_errors(*both), entity_errors(*both[::-1])) for both in zip(*entities, strict=True)]
+    if relations := next((name for name in ("rc_predicted", "rc_gold") if name in rows), None):
+        errors[relations] = [
+            (relation_errors(truth, guess, known_to_guess), relation_errors(guess, truth, known_to_truth))
+            for truth, guess, known_to_truth, known_to_guess in zip(*rows[relations], *entities, strict=True)
+        ]
+    return errors
+
+
+def lost_items(extractor: Extractor, sentences: Sequence[Sentence]) -> collections.Counter:
+    """Gold items that tags or windows cannot represent: {cause: count}."""
+    return extractor.featurizer.corpus(sentences)[1]
+
+
+def summarize(rows: dict[str, Comparison], lost: collections.Counter) -> dict:
+    """Scores, as `--json` has them.
 
     Returns:
         {row of ROWS: {precision, recall, f1, gold, predicted, correct}, "per_type": {row: {type: the same}},
         "macro_f1": {row: f1}, "per_sentence": {row of PER_SENTENCE: {gold, predicted, correct: a list, in the order of
-        the sentences}}, "not_representable": {cause: count}}, rows as far as the model has the tasks.
+        the sentences}}, "not_representable": {cause: count}}.
     """
-    comparisons, (_, lost) = {}, extractor.featurizer.corpus(sentences)
-    gold_relations = [relation_tuples(s.entities, s.relations) for s in sentences]
-    if Task.NER in extractor.model.tasks:
-        found = found or extractor.extract([sentence.text for sentence in sentences])
-        gold = [entity_tuples(sentence.entities) for sentence in sentences]
-        comparisons["ner"] = gold, [entity_tuples(e.entities) for e in found], lambda item: item[2]
-        if Task.RC in extractor.model.tasks:
-            predicted = [relation_tuples(e.entities, e.relations) for e in found]
-            comparisons["rc_predicted"] = gold_relations, predicted, lambda item: item[-1]
-            loose = [[{(i[0], i[2], i[4]) for i in items} for items in side] for side in (gold_relations, predicted)]
-            comparisons["rc_boundaries"] = *loose, lambda item: item[-1]
-    if Task.RC in extractor.model.tasks:
-        comparisons["rc_gold"] = (
-            gold_relations,
-            [set(items) for items in gold_pairs(extractor, sentences)],
-            lambda i: i[-1],
-        )
-    for name, rule in zip(("type_pair_rule", "nearest_rule"), rules or (), strict=False):
-        comparisons[name] = gold_relations, [_rule_tuples(rule, s) for s in sentences], lambda item: item[-1]
-    per_type = {name: compare_by(*parts) for name, parts in comparisons.items()}
-    result = {name: compare(gold, predicted).to_json() for name, (gold, predicted, _) in comparisons.items()}
-    return result | {
+    per_type = {name: compare_by(*both, key=operator.itemgetter(-1)) for name, both in rows.items()}
+    return {name: compare(*both).to_json() for name, both in rows.items()} | {
         "per_type": {n: {t: s.to_json() for t, s in scores.items()} for n, scores in per_type.items()},
         "macro_f1": {name: macro_f1(scores) for name, scores in per_type.items()},
-        "per_sentence": {n: _counts(*comparisons[n][:2]) for n in PER_SENTENCE if n in comparisons},
+        "per_sentence": {name: _counts(*rows[name]) for name in PER_SENTENCE if name in rows},
         "not_representable": {cause: count for cause, count in sorted(lost.items()) if count},
     }
 
@@ -110,6 +160,8 @@ def score_table(scores: dict, title: str) -> str:
     """Precision, recall and F1 in percent, one row per score, then per type."""
     rows = [(label, scores[name]) for name, label in ROWS.items() if name in scores]
     text = f"{title}\n{_percent(rows)}"
+    for name, sides in scores.get("errors", {}).items():
+        text += f"\n\n{ROWS[name]}, by kind of error\n{_error_counts(sides, ERRORS[name])}"
     for name in ("ner", "rc_predicted" if "rc_predicted" in scores else "rc_gold"):
         if scores["per_type"].get(name):  # neither gold nor predicted items: no types
             types = [(f"  {kind}", score) for kind, score in scores["per_type"][name].items()]
@@ -132,3 +184,8 @@ def _percent(rows: Sequence[tuple[str, dict]]) -> str:
         columns=["P", "R", "F1", "gold", "predicted", "correct"],
     )
     return table.to_string(float_format="{:.2f}".format)
+
+
+def _error_counts(sides: dict[str, dict[str, int]], kinds: Sequence[str]) -> str:
+    columns = {side: [counts.get(kind, 0) for kind in (RIGHT, *kinds)] for side, counts in sides.items()}
+    return pd.DataFrame(columns, index=[f"  {kind}" for kind in (RIGHT, *kinds)]).to_string()

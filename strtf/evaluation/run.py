@@ -1,35 +1,58 @@
 """A trained run on one of its splits: scores (`python -m strtf.evaluate`) and thresholds (`python -m strtf.tune`)."""
 
 from strtf.config import Experiment
-from strtf.data.load import load_split
+from strtf.data.load import load_split, load_training_splits
 from strtf.device import describe_device
-from strtf.evaluation.evaluate import evaluate, score_table
+from strtf.evaluation.error_page import write_error_page
+from strtf.evaluation.errors import count_errors
+from strtf.evaluation.evaluate import compare_answers, evaluate, find_errors, lost_items, score_table, summarize
+from strtf.evaluation.mentions import known_mentions
 from strtf.evaluation.rules import NearestRule, TypePairRule
 from strtf.evaluation.threshold import tune_thresholds
 from strtf.extraction.cost import announce, extraction_cost
 from strtf.extraction.extractor import Extractor
 from strtf.extraction.load import load_extractor, thresholds
+from strtf.models.base import Task
 from strtf.run_dir import RunDir, check_writable, read_as, read_tensors, write_json, write_tensors
 from strtf.schema import Sentence
 
 
-def evaluate_run(run_dir: RunDir, split: str, given: dict[str, dict], json_path: str | None) -> str:
-    """Evaluates and returns the table; writes the scores as JSON where a path is given.
+def evaluate_run(
+    run_dir: RunDir,
+    split: str,
+    given: dict[str, dict],
+    json_path: str | None = None,
+    html_path: str | None = None,
+    seen_mentions: bool = False,
+) -> str:
+    """Evaluates and returns the table; writes the scores as JSON, and the errors as a page, where paths are given.
 
     Args:
         given: options that replace the run's, see `Experiment.override`.
+        seen_mentions: score mentions that the training split has and the others apart; reads that split.
 
     Raises:
         StrtfError: no such run or split; types that training never showed.
     """
-    if json_path:
-        check_writable(json_path)
-    extractor, sentences = _open(run_dir, split, run_dir.require().read_experiment().override(given))
+    for path in filter(None, (json_path, html_path)):
+        check_writable(path)
+    experiment = run_dir.require().read_experiment().override(given)
+    # before the work: the training split may be gone
+    known = known_mentions(load_training_splits(experiment.data)[0]) if seen_mentions else None
+    extractor, sentences = _open(run_dir, split, experiment)
     rules = (read_as(run_dir.rules, TypePairRule.from_json), read_as(run_dir.rules, NearestRule.from_json))
-    scores = evaluate(extractor, sentences, rules)
+    found = extractor.extract([s.text for s in sentences]) if Task.NER in extractor.model.tasks else None
+    rows = compare_answers(extractor, sentences, rules, found, known)
+    errors = find_errors(sentences, rows)
+    scores = summarize(rows, lost_items(extractor, sentences))
+    scores |= {"errors": {name: count_errors(*rows[name], each) for name, each in errors.items()}}
+    title = f"{split} split, {len(sentences)} sentences, {run_dir.path}"
+    table = score_table(scores, title)
     if json_path:
         write_json(json_path, {"split": split, "run_dir": str(run_dir.path)} | describe_device() | scores)
-    return score_table(scores, f"{split} split, {len(sentences)} sentences, {run_dir.path}")
+    if html_path:
+        write_error_page(html_path, title, table, sentences, rows, errors, found)
+    return table
 
 
 def tune_run(run_dir: RunDir, given: dict[str, dict]) -> str:

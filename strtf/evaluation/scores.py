@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 
 ROWS = {
     "ner": "NER",
+    "ner_seen": "NER, seen in training",
+    "ner_unseen": "NER, unseen",
     "rc_predicted": "RC, predicted entities",
     "rc_boundaries": "RC, boundaries only",
     "rc_gold": "RC, gold entities",

@@ -76,7 +76,8 @@ def _corpus(corpus: str, tables: list[pd.DataFrame], style: str) -> str:
     parts = [render(f"{table.title}, {corpus}", layout(table, frame), style) for table, frame in known]
     if known:
         parts.append(paragraph(NOTE, style))
-    if empty := [table.folder for table in TABLES if table not in [table for table, _ in known]]:
+    trained = {table.folder for table, _ in known}
+    if empty := [table.folder for table in TABLES if table.folder not in trained]:
         parts.append(paragraph(f"No results of {corpus} yet: {', '.join(empty)}.", style))
     return "\n".join(parts)
 

@@ -12,7 +12,8 @@ from strtf.reporting.results import Records, sentence_counts
 
 METRICS = ("precision", "recall", "f1")
 RULES = ("type_pair_rule", "nearest_rule")
-SHORT = {"ner": "NER", "rc_predicted": "RC", "rc_gold": "RC gold"}  # heads of columns
+# heads of columns
+SHORT = {"ner": "NER", "ner_seen": "Seen", "ner_unseen": "Unseen", "rc_predicted": "RC", "rc_gold": "RC gold"}
 MISSING, NOT_YET = "—", "not yet"
 
 
@@ -94,8 +95,9 @@ def _cells(table: PaperTable, of_row: pd.DataFrame) -> dict[str, str]:
     cells = {"": of_row["label"].iloc[0]}
     for score, values in of_row.groupby("score", sort=False):
         prefix, values = (f"{SHORT[score]} " if len(table.scores) > 1 else ""), values.set_index("metric")
-        paper = values.loc[list(METRICS), "paper"]
-        cells[f"{prefix}paper"] = MISSING if paper.isna().all() else " / ".join(map("{:.2f}".format, paper))
+        if any(row.numbers for row in table.rows):
+            paper = values.loc[list(METRICS), "paper"]
+            cells[f"{prefix}paper"] = MISSING if paper.isna().all() else " / ".join(map("{:.2f}".format, paper))
         for metric, name in zip(METRICS, ("P", "R", "F1"), strict=True):
             cells[prefix + name] = _mean(values.loc[metric, "mean"], values.loc[metric, "sd"])
         cells[f"{prefix}p"] = _p(values.loc["f1", "p_value"])

@@ -1,5 +1,6 @@
 """The definitions of the scores, with an extractor that answers what a test wants."""
 
+import collections
 import types
 
 import numpy as np
@@ -10,7 +11,9 @@ from seqeval.scheme import IOBES
 from strtf.config import Experiment, OverlapPolicy
 from strtf.data.features import Featurizer
 from strtf.errors import DataError
-from strtf.evaluation.evaluate import evaluate, score_table
+from strtf.evaluation.errors import count_errors
+from strtf.evaluation.evaluate import compare_answers, evaluate, find_errors, score_table, summarize
+from strtf.evaluation.mentions import known_mentions
 from strtf.evaluation.rules import NearestRule, TypePairRule
 from strtf.evaluation.scores import ROWS
 from strtf.extraction.extractor import Extraction, Related
@@ -213,8 +216,10 @@ def random_spans(rng, length):
 def test_the_table_names_setting_and_scores(answering):
     found = sentence("p", TEXT, SPANS[:2], [(0, 1, "Position")])
     rule = TypePairRule.fit([GOLD])
-    scores = evaluate(answering([found]), [GOLD], (rule, NearestRule(rule.relation_classes)))
-    table = score_table(scores | {"not_representable": {"overlapping entities": 3}}, "test split, 1 sentences, run")
+    rules = rule, NearestRule(rule.relation_classes)
+    rows = compare_answers(answering([found]), [GOLD], rules, known=known_mentions([GOLD]))
+    scores = summarize(rows, collections.Counter({"overlapping entities": 3}))
+    table = score_table(scores, "test split, 1 sentences, run")
     lines = table.splitlines()
     assert lines[0] == "test split, 1 sentences, run"
     assert "NER 100.00 66.67 80.00 3 2 2" in [" ".join(line.split()) for line in lines]
@@ -229,3 +234,43 @@ def test_the_table_of_a_split_without_entities(answering):
     empty = sentence("g", TEXT, [])
     table = score_table(evaluate(answering([empty]), [empty]), "title")
     assert "DataFrame" not in table and "nan" not in table.lower()
+
+
+def test_mentions_that_training_showed_and_others(answering):
+    training = sentence("t", "近段", [(0, 2, "Place")])
+    found = sentence("p", TEXT, [(3, 5, "Place"), (0, 3, "Finding")])
+    rows = compare_answers(answering([found], tasks=(Task.NER,)), [GOLD], known=known_mentions([training]))
+    scores = summarize(rows, collections.Counter())
+    assert counts(scores["ner_seen"]) == (1, 1, 1)
+    assert counts(scores["ner_unseen"]) == (2, 1, 0)
+    assert scores["per_sentence"]["ner_unseen"] == {"gold": [2], "predicted": [1], "correct": [0]}
+
+
+@pytest.fixture
+def with_errors(answering):
+    """(errors, scores) of one wrong boundary and one wrong direction."""
+    found = sentence("p", TEXT, [(0, 3, "Part"), (3, 4, "Place"), (5, 7, "Finding")], [(0, 2, "Modifier")])
+    rows = compare_answers(answering([found]), [GOLD])
+    errors = find_errors([GOLD], rows)
+    counted = {name: count_errors(*rows[name], each) for name, each in errors.items()}
+    return errors, summarize(rows, collections.Counter()) | {"errors": counted}
+
+
+def test_errors_in_entities_and_relations(with_errors):
+    ((entities, _),), ((relations, _),) = (with_errors[0][name] for name in ("ner", "rc_predicted"))
+    assert [error.kind for error in entities] == ["wrong boundary"]
+    # Position ends at the place whose boundary is wrong; Modifier runs the other way
+    assert [error.kind for error in relations] == ["an entity is wrong", "wrong direction"]
+
+
+def test_the_table_counts_errors_on_both_sides(with_errors):
+    lines = [" ".join(line.split()) for line in score_table(with_errors[1], "title").splitlines()]
+    start = lines.index("NER, by kind of error")
+    assert lines[start + 1 : start + 5] == ["gold predicted", "right 2 2", "wrong type 0 0", "wrong boundary 1 1"]
+    assert "RC, predicted entities, by kind of error" in lines
+
+
+def test_relations_alone_have_errors_between_given_entities(answering):
+    rows = compare_answers(answering(related=[[(0, 1, "Position(1→2)")]], tasks=(Task.RC,)), [GOLD])
+    ((missing, extra),) = find_errors([GOLD], rows)["rc_gold"]
+    assert [error.kind for error in missing] == ["missed, made up"] and extra == []

@@ -9,11 +9,13 @@ from experiments.plan import CORPORA, EXPERIMENTS, NOT_ROWS, flag_files, make_ro
 from experiments.record import portable_experiment
 from strtf.config import Experiment, RcFeatures, System, Tasks
 from strtf.flags import parse_experiment
-from strtf.reporting.paper import K_AND_MASK, TABLES
+from strtf.reporting.paper import K_AND_MASK, MENTIONS, TABLES
 from strtf.run_dir import read_json
 
 FILES = sorted(EXPERIMENTS.rglob("*.flags"))
-TABLE_ROWS = {(table.folder, row.name): (table, row) for table in TABLES for row in table.rows}
+TABLE_ROWS = {  # those of MENTIONS are table II's
+    (table.folder, row.name): (table, row) for table in TABLES if table is not MENTIONS for row in table.rows
+}
 RESULTS = sorted((EXPERIMENTS / "results").rglob("*.json"))
 
 
