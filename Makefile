@@ -38,7 +38,7 @@ lint: install
 
 quickstart: install
 	$(BIN)/python -m strtf.train --flagfile=experiments/quickstart.flags --run_dir=$(RUN) --resume
-	$(BIN)/python -m strtf.evaluate --run_dir=$(RUN) --split=test --json=$(RUN)/test.json
+	$(BIN)/python -m strtf.evaluate --run_dir=$(RUN) --split=test --json=$(RUN)/test.json --html=$(RUN)/errors.html
 	@echo
 	@printf '%s\n' '$(SENTENCE)' | $(BIN)/python -m strtf.predict --run_dir=$(RUN) --format=triples
 

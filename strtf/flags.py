@@ -4,6 +4,7 @@ import enum
 import os
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 from absl import app, flags
 
@@ -91,6 +92,14 @@ def _parse(arguments: list[str]) -> list[str]:
         return _parse_flags(flags.FLAGS, arguments)
     except StrtfError as error:
         sys.exit(f"error: {error}")
+    except BrokenPipeError:  # of --help
+        _stop_writing()
+
+
+def _stop_writing() -> NoReturn:
+    """Ends the process once the reader of its output has gone, without a word about what could not be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(1)
 
 
 def _parse_flags(flag_values: flags.FlagValues, arguments: list[str]) -> list[str]:
@@ -114,9 +123,8 @@ def _guarded(main: Callable[[], None], backend: bool = True) -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:  # the reader of our output has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    except BrokenPipeError:
+        _stop_writing()
     except MemoryError as error:
         sys.exit(f"error: The memory must be enough. Received: {_one_line(error) or 'too little'}. Lower --batch_size.")
     except OSError as error:  # a directory that is missing or not writable, a full disk

@@ -225,3 +225,10 @@ def test_a_terminal_that_is_not_utf8_ends_no_run():
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.returncode) == ("\\u90e8\\u4f4d\n", 0)
+
+
+def test_a_reader_that_does_not_want_the_whole_help():
+    command = [sys.executable, "-m", "strtf.evaluate", "--help"]
+    process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    assert process.communicate()[1] == b"" and process.returncode == 1

@@ -74,7 +74,7 @@ TABLE_2 = PaperTable(
 
 MENTIONS = PaperTable(
     TABLE_2.folder,
-    "NER, mentions that training showed and others (not in the paper)",
+    "NER, mentions seen in training and unseen ones (not in the paper)",
     (NER_SEEN, NER_UNSEEN),
     tuple(PaperRow(row.name, row.label) for row in TABLE_2.rows),
 )

@@ -77,7 +77,8 @@ def _corpus(corpus: str, tables: list[pd.DataFrame], style: str) -> str:
     if known:
         parts.append(paragraph(NOTE, style))
     trained = {table.folder for table, _ in known}
-    if empty := [table.folder for table in TABLES if table.folder not in trained]:
+    # a folder can have two tables
+    if empty := [folder for folder in dict.fromkeys(table.folder for table in TABLES) if folder not in trained]:
         parts.append(paragraph(f"No results of {corpus} yet: {', '.join(empty)}.", style))
     return "\n".join(parts)
 

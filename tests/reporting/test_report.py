@@ -28,6 +28,11 @@ def test_tables_with_results_are_printed_and_others_named(runs):
     assert text.count("paired bootstrap") == 1
 
 
+def test_a_folder_without_results_is_named_once(result, tmp_path):
+    result("table_3_rc/cnn", 0, {"rc_gold": COUNTS})
+    assert report(str(tmp_path / "reports"), DataOptions(), "markdown", None).count("table_2_ner") == 1
+
+
 def test_table_1_comes_first(runs):
     text = report(str(runs), ANGIOGRAPHY, "latex", None)
     assert text.index("Table I. Types of entities and relations, angiography") < text.index("Table II.")

@@ -114,3 +114,11 @@ def test_a_task_that_a_row_does_not_have(result, tmp_path):
     frame = measurements(paper.TABLE_6, read_results(str(tmp_path))["reports"])
     row = layout(paper.TABLE_6, frame).set_index("").loc["Only NER"]
     assert (row["NER F1"], row["RC gold paper"], row["RC gold F1"], row["seeds"]) == ("83.64", "—", "—", "1")
+
+
+def test_mentions_that_training_showed_and_others_are_the_rows_of_table_2(result, tmp_path):
+    result("table_2_ner/rdcnn", 0, {"ner": counts(GOLD), "ner_seen": counts(GOLD), "ner_unseen": WORST})
+    frame = measurements(paper.MENTIONS, read_results(str(tmp_path))["reports"])
+    table = layout(paper.MENTIONS, frame).set_index("")
+    assert [column for column in table.columns if "paper" in column] == []
+    assert list(table.loc["RDCNN"]) == ["100.00", "100.00", "100.00", "—", "0.00", "0.00", "0.00", "—", "1"]
