@@ -14,6 +14,7 @@ RIGHT = "right"
 TYPE, BOUNDARY, BOTH, ALONE = "wrong type", "wrong boundary", "wrong boundary and type", "missed, made up"
 ENTITY, DIRECTION = "an entity is wrong", "wrong direction"
 ENTITY_KINDS, RELATION_KINDS = (TYPE, BOUNDARY, BOTH, ALONE), (ENTITY, TYPE, DIRECTION, ALONE)
+KINDS = {"ner": ENTITY_KINDS, "rc_predicted": RELATION_KINDS, "rc_gold": RELATION_KINDS}  # by row of `scores.ROWS`
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from strtf.evaluation.errors import ENTITY_KINDS, RELATION_KINDS, RIGHT, SentenceErrors, entity_errors, relation_errors
+from strtf.evaluation.errors import KINDS, RIGHT, SentenceErrors, entity_errors, relation_errors
 from strtf.evaluation.mentions import of_mentions
 from strtf.evaluation.rules import NearestRule, TypePairRule
 from strtf.evaluation.scores import COUNTS, ROWS, compare, compare_by, compare_each, macro_f1
@@ -27,7 +27,6 @@ from strtf.models.base import Task
 from strtf.schema import Entity, Relation, Sentence, directed, text_order
 
 PER_SENTENCE = ("ner", "ner_seen", "ner_unseen", "rc_predicted", "rc_gold")  # what `bootstrap.py` resamples
-ERRORS = {"ner": ENTITY_KINDS, "rc_predicted": RELATION_KINDS, "rc_gold": RELATION_KINDS}
 
 
 class Comparison(NamedTuple):
@@ -79,7 +78,7 @@ def compare_answers(extractor: Extractor, sentences: Sequence[Sentence],
 
 
 def find_errors(sentences: Sequence[Sentence], rows: dict[str, Comparison]) -> dict[str, list[SentenceErrors]]:
-    """{row of ERRORS: the errors of each sentence}.
+    """{row of KINDS: the errors of each sentence}.
 
     Relations are those between found entities, or between gold ones where the model finds none.
     """
@@ -161,7 +160,7 @@ def score_table(scores: dict, title: str) -> str:
     rows = [(label, scores[name]) for name, label in ROWS.items() if name in scores]
     text = f"{title}\n{_percent(rows)}"
     for name, sides in scores.get("errors", {}).items():
-        text += f"\n\n{ROWS[name]}, by kind of error\n{_error_counts(sides, ERRORS[name])}"
+        text += f"\n\n{ROWS[name]}, by kind of error\n{_error_counts(sides, KINDS[name])}"
     for name in ("ner", "rc_predicted" if "rc_predicted" in scores else "rc_gold"):
         if scores["per_type"].get(name):  # neither gold nor predicted items: no types
             types = [(f"  {kind}", score) for kind, score in scores["per_type"][name].items()]

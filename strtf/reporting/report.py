@@ -7,9 +7,10 @@ import pandas as pd
 from strtf.config import DataOptions
 from strtf.data.load import split_paths
 from strtf.errors import StrtfError
+from strtf.reporting.error_counts import error_counts
 from strtf.reporting.figure import draw
 from strtf.reporting.learning_curves import draw_learning_curves
-from strtf.reporting.paper import TABLE_5, TABLES
+from strtf.reporting.paper import TABLE_2, TABLE_4, TABLE_5, TABLES
 from strtf.reporting.render import paragraph, render
 from strtf.reporting.results import Records, read_results
 from strtf.reporting.statistics import corpus_statistics, load_splits
@@ -22,6 +23,12 @@ NOTE = (
     "table V the best row's against the second best), paired bootstrap over the test sentences, two-sided. The "
     "paper's numbers are of another corpus."
 )
+
+ERROR_TABLES = (
+    ("Errors in entities", TABLE_2, "ner"),
+    ("Errors in relations of found entities", TABLE_4, "rc_predicted"),
+)
+ERROR_NOTE = "Means over the seeds: so many annotated items / so many found ones. Right and wrong sum to what there is."
 
 
 def report(
@@ -54,7 +61,7 @@ def report(
     if style == "csv":
         return _csv(frames) if runs else _statistics(data, style)
     parts = [_statistics(data, style)] if has_corpus else []
-    return "\n".join(parts + [_corpus(corpus, tables, style) for corpus, tables in frames.items()])
+    return "\n".join(parts + [_corpus(corpus, tables, results[corpus], style) for corpus, tables in frames.items()])
 
 
 def write_report(text: str, output: str) -> None:
@@ -70,12 +77,15 @@ def _frames(records: Records) -> list[pd.DataFrame]:
     return [measurements(table, records) for table in TABLES]
 
 
-def _corpus(corpus: str, tables: list[pd.DataFrame], style: str) -> str:
-    """Tables II to VI of one corpus; a table that nothing was trained for is only named."""
+def _corpus(corpus: str, tables: list[pd.DataFrame], records: Records, style: str) -> str:
+    """Tables II to VI of one corpus, and kinds of errors; a table that nothing was trained for is only named."""
     known = [(table, frame) for table, frame in zip(TABLES, tables, strict=True) if frame["seeds"].any()]
     parts = [render(f"{table.title}, {corpus}", layout(table, frame), style) for table, frame in known]
     if known:
         parts.append(paragraph(NOTE, style))
+    errors = [(what, error_counts(table, score, records)) for what, table, score in ERROR_TABLES]
+    if counted := [render(f"{what}, {corpus}", frame, style) for what, frame in errors if not frame.empty]:
+        parts += [*counted, paragraph(ERROR_NOTE, style)]
     trained = {table.folder for table, _ in known}
     # a folder can have two tables
     if empty := [folder for folder in dict.fromkeys(table.folder for table in TABLES) if folder not in trained]:

@@ -8,6 +8,7 @@ import pytest
 from strtf.config import DataOptions
 from strtf.errors import StrtfError
 from strtf.reporting.report import report, write_report
+from strtf.run_dir import read_json, write_json
 
 COUNTS = [(2, 2, 1), (1, 1, 1)]
 ANGIOGRAPHY = DataOptions(data_dir="angiography")
@@ -26,6 +27,15 @@ def test_tables_with_results_are_printed_and_others_named(runs):
     assert "## Table III" not in text
     assert text.endswith("No results of reports yet: table_3_rc, table_4_joint, table_6_ablation, relation_heads.\n")
     assert text.count("paired bootstrap") == 1
+
+
+def test_errors_follow_the_tables(result, tmp_path):
+    path = result("table_4_joint/joint_bilstm", 0, {"ner": COUNTS, "rc_predicted": COUNTS})
+    errors = {"rc_predicted": {"gold": {"right": 2, "an entity is wrong": 1}, "predicted": {"right": 2}}}
+    write_json(path, read_json(path) | {"errors": errors})
+    text = report(str(tmp_path / "reports"), DataOptions(), "markdown", None)
+    assert text.index("## Table IV") < text.index("## Errors in relations of found entities, reports")
+    assert "| 2 / 2 | 1 / 0" in text and "Errors in entities" not in text
 
 
 def test_a_folder_without_results_is_named_once(result, tmp_path):
