@@ -18,34 +18,34 @@ from strtf.run_dir import replacing
 from strtf.schema import Sentence
 
 TEMPLATE = pathlib.Path(__file__).with_name("page") / "errors.html"
-Row = tuple[str, tuple | None, tuple | None]  # what is wrong, the item annotated, the item found
+Line = tuple[str, tuple | None, tuple | None]  # what is wrong, the item annotated, the item found
 
 
-def write_error_page(path: str, title: str, table: str, sentences: Sequence[Sentence], rows: Mapping[str, Comparison],
-                     errors: Mapping[str, list[SentenceErrors]],
+def write_error_page(path: str, title: str, table: str, sentences: Sequence[Sentence],
+                     answers: Mapping[str, Comparison], errors: Mapping[str, list[SentenceErrors]],
                      found: Sequence[Extraction] | None = None) -> None:  # fmt: skip
     """Writes the page.
 
     Args:
         table: the scores as text.
-        rows: the answers, see `compare_answers`.
+        answers: see `compare_answers`.
         errors: of them, see `find_errors`.
         found: the answers with their probabilities, where there are some.
     """
     probabilities = [_probabilities(extraction) for extraction in found] if found else [{}] * len(sentences)
     wrong = [_of_sentence({name: each[i] for name, each in errors.items()}) for i in range(len(sentences))]
-    listed = [row for of_sentence in wrong for row in of_sentence]
+    listed = [line for of_sentence in wrong for line in of_sentence]
     template = string.Template(TEMPLATE.read_text(encoding="utf-8"))
     articles = [
-        _article(sentence, of_sentence, {n: (rows[n].gold[i], rows[n].predicted[i]) for n in errors}, probabilities[i])
-        for i, (sentence, of_sentence) in enumerate(zip(sentences, wrong, strict=True))
-        if of_sentence
+        _article(sentence, lines, {name: [side[i] for side in answers[name]] for name in errors}, probabilities[i])
+        for i, (sentence, lines) in enumerate(zip(sentences, wrong, strict=True))
+        if lines
     ]
     page = template.substitute(
         title=escape(title),
         table=escape(table),
         kinds=_options(collections.Counter(kind for kind, _, _ in listed)),
-        types=_options(collections.Counter(name for row in listed for name in _types(row))),
+        types=_options(collections.Counter(name for line in listed for name in _types(line))),
         articles="\n".join(articles) or "<p>None.</p>",
     )
     with replacing(path) as partial:
@@ -61,7 +61,7 @@ def _probabilities(found: Extraction) -> dict[tuple, float]:
     }
 
 
-def _of_sentence(errors: Mapping[str, SentenceErrors]) -> list[Row]:
+def _of_sentence(errors: Mapping[str, SentenceErrors]) -> list[Line]:
     """A sentence's errors, entities first; two items in each other's place are one line."""
     found = []
     for name, (missing, extra) in errors.items():
@@ -87,7 +87,7 @@ def _options(counts: Mapping[str, int]) -> str:
     )
 
 
-def _article(sentence: Sentence, lines: Sequence[Row], answers: Mapping[str, tuple[set, set]],
+def _article(sentence: Sentence, lines: Sequence[Line], answers: Mapping[str, Sequence[set]],
              probabilities: Mapping[tuple, float]) -> str:  # fmt: skip
     right = [f"{len(gold & found)} of {len(gold)} {'entities' if name == 'ner' else 'relations'}"
              for name, (gold, found) in answers.items()]  # fmt: skip
@@ -122,14 +122,14 @@ def _piece(text: str, start: int, end: int, sides: Mapping[str, set[tuple]]) -> 
     )
 
 
-def _line(text: str, row: Row, probabilities: Mapping[tuple, float]) -> str:
-    kind, annotated, found = row
+def _line(text: str, line: Line, probabilities: Mapping[tuple, float]) -> str:
+    kind, annotated, found = line
     spans = json.dumps([span for item in (annotated, found) if item for span in _spans(item)])
     cells = [_item(text, item) if item else "—" for item in (annotated, found)]
     if found in probabilities:
         cells[1] += f' <span class="soft">{probabilities[found]:.2f}</span>'
     return (
-        f'<tr tabindex="0" data-kind="{escape(kind)}" data-types="{escape(json.dumps(_types(row)))}" '
+        f'<tr tabindex="0" data-kind="{escape(kind)}" data-types="{escape(json.dumps(_types(line)))}" '
         f'data-spans="{spans}" data-probability="{probabilities.get(found, 0.0):.4f}">'
         f"<td>{escape(kind)}</td><td>{cells[0]}</td><td>{cells[1]}</td></tr>\n"
     )
@@ -146,6 +146,6 @@ def _spans(item: tuple) -> list[tuple[int, int]]:
     return [item[:2]] if len(item) == 3 else [item[0], item[2]]
 
 
-def _types(row: Row) -> list[str]:
+def _types(line: Line) -> list[str]:
     """Types of the items of a line, each once."""
-    return sorted({item[-1] for item in row[1:] if item})
+    return sorted({item[-1] for item in line[1:] if item})
