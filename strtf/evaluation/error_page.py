@@ -11,7 +11,7 @@ import string
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from strtf.evaluation.errors import ALONE, SentenceErrors
+from strtf.evaluation.errors import ALONE, MADE_UP, MISSED, SentenceErrors
 from strtf.evaluation.evaluate import Comparison, relation_tuples
 from strtf.extraction.extractor import Extraction
 from strtf.run_dir import replacing
@@ -72,13 +72,14 @@ def _of_sentence(errors: Mapping[str, SentenceErrors]) -> list[Line]:
             (error.kind, error.instead, error.item) for error in extra if (error.instead, error.item) not in paired
         ]
         lines.sort(key=lambda line: _spans(line[1] or line[2]))
-        found += [(f"{what}: {_kind(*line)}", *line[1:]) for line in lines]
+        found += [(f"{what}: {_kind(kind, answer)}", gold, answer) for kind, gold, answer in lines]
     return found
 
 
-def _kind(kind: str, annotated: tuple | None, found: tuple | None) -> str:
-    missed, made_up = ALONE.split(", ")
-    return kind if kind != ALONE else missed if found is None else made_up
+def _kind(kind: str, found: tuple | None) -> str:
+    if kind != ALONE:
+        return kind
+    return MISSED if found is None else MADE_UP
 
 
 def _options(counts: Mapping[str, int]) -> str:

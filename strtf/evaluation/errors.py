@@ -11,7 +11,9 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 RIGHT = "right"
-TYPE, BOUNDARY, BOTH, ALONE = "wrong type", "wrong boundary", "wrong boundary and type", "missed, made up"
+TYPE, BOUNDARY, BOTH = "wrong type", "wrong boundary", "wrong boundary and type"
+MISSED, MADE_UP = "missed", "made up"
+ALONE = f"{MISSED}, {MADE_UP}"  # the one on the gold side, the other on that of the answer
 ENTITY, DIRECTION = "an entity is wrong", "wrong direction"
 ENTITY_KINDS, RELATION_KINDS = (TYPE, BOUNDARY, BOTH, ALONE), (ENTITY, TYPE, DIRECTION, ALONE)
 KINDS = {"ner": ENTITY_KINDS, "rc_predicted": RELATION_KINDS, "rc_gold": RELATION_KINDS}  # by row of `scores.ROWS`
