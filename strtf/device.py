@@ -19,6 +19,11 @@ def has_accelerator() -> bool:
     return _accelerator(keras.backend.backend()) is not None
 
 
+def on_jax_accelerator() -> bool:
+    """Whether JAX computes on an accelerator, for which some layers have a form with fewer and larger kernels."""
+    return keras.backend.backend() == "jax" and has_accelerator()
+
+
 def _accelerator(backend: str) -> str | None:
     if backend == "tensorflow":
         import tensorflow as tf

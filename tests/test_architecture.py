@@ -31,8 +31,8 @@ SERVER_MAY_IMPORT = {"errors", "config", "progress", "server"}
 TENSORFLOW_IN_FUNCTIONS = (
     "device.py",
     "extraction/compiled.py",
-    "layers/crf.py",
     "layers/dropout.py",
+    "layers/scan.py",
     "pretrained/google_bert.py",
     "quiet.py",
 )

@@ -11,13 +11,17 @@ dtype (float64 stays float64); rows past a sentence's length are never read.
 A step of the recurrences is a full log-sum-exp over [B, C, C]. The matrix form `exp(alpha) @ exp(A)` saves
 some 5 to 10 ms a training step (B 32, T 128, C 21; CPU), but underflows where the transitions span more than
 about 80, as the penalties of illegal moves do, and matrix products round to TF32 or bfloat16 on accelerators.
+There, under JAX, the norm goes by segments of time (`crf_segments.py`).
 """
 
 import keras
 import numpy as np
 from keras import ops
 
+from strtf.device import on_jax_accelerator
 from strtf.errors import StrtfError
+from strtf.layers.crf_segments import log_norm_by_segments
+from strtf.layers.scan import scan
 
 FORBIDDEN = -1e3  # no learned transition is as low; those of the penalties are lower
 
@@ -54,7 +58,10 @@ def crf_sequence_score(inputs, tag_indices, sequence_lengths, transitions):
 def crf_log_norm(inputs, sequence_lengths, transitions):
     """Log [B] of the summed exponentiated scores of all taggings. Arguments as in `crf_log_likelihood`."""
     inputs, transitions = _as_float(inputs, transitions)
-    log_norm = ops.logsumexp(_forward(inputs, sequence_lengths, transitions)[-1], axis=-1)  # [B]
+    if on_jax_accelerator():
+        log_norm = log_norm_by_segments(*_by_time(inputs, sequence_lengths), transitions)  # [B]
+    else:
+        log_norm = ops.logsumexp(_forward(inputs, sequence_lengths, transitions)[-1], axis=-1)  # [B]
     return ops.where(_as_index(sequence_lengths) > 0, log_norm, 0.0)
 
 
@@ -86,7 +93,7 @@ def crf_decode(potentials, transitions, sequence_lengths):
         return ops.where(follows, came_from, next_tag)
 
     last_tag = _argmax(best[-1])  # [B]
-    tags = _scan(step_back, last_tag, (best, _mask_time_major(_shift_back(mask))), reverse=True)  # [T, B]
+    tags = scan(step_back, last_tag, (best, _mask_time_major(_shift_back(mask))), reverse=True)  # [T, B]
     best_score = ops.where(_as_index(sequence_lengths) > 0, _max(best[-1], axis=-1), 0.0)
     return ops.where(mask, ops.transpose(tags), 0), best_score
 
@@ -235,9 +242,14 @@ def _forward(emissions, lengths, transitions, reduce=ops.logsumexp):
         extended = reduce(message[:, None, :] + incoming, axis=-1) + emission  # [B, C]
         return ops.where(follows, extended, message)
 
-    by_time = _time_major(emissions)  # [T, B, C]
+    by_time, follows = _by_time(emissions, lengths)  # [T, B, C], [T, B]
+    return scan(step, by_time[0], (by_time, follows[:, :, None]))
+
+
+def _by_time(emissions, lengths):
+    """Emissions [T, B, C], and which tokens follow another of their sentence [T, B]."""
     mask = _time_mask(emissions, lengths) & (ops.arange(ops.shape(emissions)[1]) > 0)  # [B, T]
-    return _scan(step, by_time[0], (by_time, _mask_time_major(mask)[:, :, None]))
+    return _time_major(emissions), _mask_time_major(mask)
 
 
 def _backward(emissions, lengths, transitions):
@@ -251,35 +263,7 @@ def _backward(emissions, lengths, transitions):
     follows = _mask_time_major(_shift_back(_time_mask(emissions, lengths)))  # [T, B]
     next_emissions = ops.roll(_time_major(emissions), -1, axis=0)  # [T, B, C]; the last is masked
     initial = ops.zeros_like(next_emissions[0])  # [B, C]
-    return _scan(step, initial, (next_emissions, follows[:, :, None]), reverse=True)
-
-
-def _scan(step, initial, inputs, reverse=False):
-    """The states [T, ...] of `state = step(state, inputs[t])`, by t; `inputs` are time-major tensors.
-
-    A SWITCH BETWEEN BACKENDS: on TensorFlow `keras.ops.scan` does not compile with jit_compile=True,
-    while a `tf.while_loop` over TensorArrays runs, and is differentiated, with and without it.
-    """
-    if keras.backend.backend() == "tensorflow":
-        return _scan_tensorflow(step, initial, inputs, reverse)
-    return ops.scan(lambda state, x: (step(state, x),) * 2, initial, inputs, reverse=reverse)[1]
-
-
-def _scan_tensorflow(step, initial, inputs, reverse):
-    import tensorflow as tf
-
-    num_steps = tf.shape(inputs[0])[0]
-    arrays = [tf.TensorArray(x.dtype, num_steps, element_shape=x.shape[1:]).unstack(x) for x in inputs]
-    states = tf.TensorArray(initial.dtype, num_steps, element_shape=initial.shape)
-
-    def body(count, state, states):
-        time = num_steps - 1 - count if reverse else count
-        new_state = step(state, tuple(array.read(time) for array in arrays))
-        new_state.set_shape(initial.shape)  # the loop's shapes must not widen where only some dims are known
-        return count + 1, new_state, states.write(time, new_state)
-
-    loop = tf.while_loop(lambda count, *_: count < num_steps, body, (0, initial, states), maximum_iterations=num_steps)
-    return loop[2].stack()
+    return scan(step, initial, (next_emissions, follows[:, :, None]), reverse=True)
 
 
 def _near_zero(emissions, transitions):
