@@ -9,8 +9,11 @@ the whole code base:
 import keras
 from keras import ops
 
+from strtf.device import on_jax_accelerator
 from strtf.layers.dropout import dropout
-from strtf.layers.precision import at_least_float32
+from strtf.layers.few_keys import MOST_KEYS, attend_to_few
+from strtf.layers.gelu import gelu
+from strtf.layers.precision import at_least_float32, wide_dtype
 
 # Added to the scores of keys that may not be attended to. Finite: with a literal -inf a row without any key is
 # NaN, and 0 · NaN reaches [CLS] one block later. Scores are float32, where -1e9 is representable.
@@ -95,6 +98,8 @@ class TransformerBlock(keras.layers.Layer):
         Returns:
             The heads' contexts side by side, [G, Q, D], before the output projection.
         """
+        if ops.shape(key)[1] <= MOST_KEYS and not training and on_jax_accelerator():
+            return attend_to_few(query, key, value, masked_bias(mask, wide_dtype(self.dtype_policy)))
         probabilities = self.probabilities(self.scores(query, key), mask, training)
         return self.contexts(probabilities, value)
 
@@ -150,7 +155,7 @@ class TransformerBlock(keras.layers.Layer):
         # TensorFlow fuses GELU with the product before it, but not where a gradient is wanted: then half precision
         # takes it longer than float32 and both casts together
         hidden = at_least_float32(hidden) if training else hidden
-        hidden = keras.activations.gelu(hidden, approximate=self.approximate_gelu)
+        hidden = gelu(hidden, self.approximate_gelu)
         return self.output_norm(rows + self.drop(self.output_dense(hidden), training))  # Eq. (5)
 
     def drop(self, x, training):

@@ -1,4 +1,4 @@
-"""The norm by segments against the plain recurrence, compiled: KERAS_BACKEND=jax python -m tests.layers.crf_segments_on_jax"""
+"""The norm by segments against the plain recurrence: KERAS_BACKEND=jax python -m tests.layers.crf_segments_on_jax"""
 
 from unittest import mock
 

@@ -1,0 +1,18 @@
+"""GELU."""
+
+import keras
+from keras import ops
+
+from strtf.layers.precision import at_least_float32
+
+
+def gelu(x, approximate):
+    """x·Φ(x); `approximate`: the tanh form (Google's TF1 code). Shape and dtype as x.
+
+    Under JAX Keras takes erfc, of which an accelerator computes three cases and keeps one: with erf, the function of
+    both BERTs, the activation is no longer what most of a feed-forward layer's time goes to beside its products.
+    """
+    if approximate or keras.backend.backend() != "jax":
+        return keras.activations.gelu(x, approximate=approximate)
+    wide = at_least_float32(x)  # next to -1, half precision has no room for what erf leaves
+    return ops.cast(0.5 * wide * (1.0 + ops.erf(wide * 0.5**0.5)), x.dtype)
