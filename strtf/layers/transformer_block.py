@@ -98,7 +98,7 @@ class TransformerBlock(keras.layers.Layer):
         Returns:
             The heads' contexts side by side, [G, Q, D], before the output projection.
         """
-        if ops.shape(key)[1] <= MOST_KEYS and not training and on_jax_accelerator():
+        if on_jax_accelerator() and not training and key.shape[1] <= MOST_KEYS:
             return attend_to_few(query, key, value, masked_bias(mask, wide_dtype(self.dtype_policy)))
         probabilities = self.probabilities(self.scores(query, key), mask, training)
         return self.contexts(probabilities, value)
