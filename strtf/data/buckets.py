@@ -99,8 +99,8 @@ class BucketedShapes:
 class AcceleratorShapes(BucketedShapes):
     """Fewer still: an accelerator pads cheaply and compiles dearly.
 
-    Extraction: two lengths T, and no batch of a sentence alone. Training, which knows its longest pair: one T, and one
-    shape of chunks, so that the relation pass and its gradient stand in the program once.
+    Two lengths T. Extraction: no batch of a sentence alone. Training, which knows its longest pair: one shape of chunks
+    for each T, so that the relation pass and its gradient stand in a program once.
     """
 
     shares = (1 / 4, 1)
@@ -108,8 +108,6 @@ class AcceleratorShapes(BucketedShapes):
     def __init__(self, longest: int, memory: Memory, longest_pair: int | None = None):
         super().__init__(longest, memory, longest_pair)
         self.trains = longest_pair is not None
-        if self.trains:
-            self.lengths = self.lengths[-1:]
 
     def sentence_batches(self, lengths: Sequence[int], max_tokens: int) -> Iterator[SentenceBatch]:
         """As those of few shapes, but those that were alone fill the longest T together."""

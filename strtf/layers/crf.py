@@ -23,6 +23,7 @@ from strtf.errors import StrtfError
 from strtf.layers.crf_segments import log_norm_by_segments
 from strtf.layers.scan import scan
 
+MOST_TAGS = 40  # of the norm by segments; its work has the third power of them
 FORBIDDEN = -1e3  # no learned transition is as low; those of the penalties are lower
 
 
@@ -58,7 +59,7 @@ def crf_sequence_score(inputs, tag_indices, sequence_lengths, transitions):
 def crf_log_norm(inputs, sequence_lengths, transitions):
     """Log [B] of the summed exponentiated scores of all taggings. Arguments as in `crf_log_likelihood`."""
     inputs, transitions = _as_float(inputs, transitions)
-    if on_jax_accelerator():
+    if on_jax_accelerator() and inputs.shape[2] <= MOST_TAGS:
         log_norm = log_norm_by_segments(*_by_time(inputs, sequence_lengths), transitions)  # [B]
     else:
         log_norm = ops.logsumexp(_forward(inputs, sequence_lengths, transitions)[-1], axis=-1)  # [B]

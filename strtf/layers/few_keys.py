@@ -23,9 +23,10 @@ def attend_to_few(query, key, value, bias):
         The heads' contexts side by side, [G, Q, D].
     """
     groups, num_keys, num_heads, head_size = ops.shape(key)
-    query, key, wide_value = (at_least_float32(x) for x in (query * head_size**-0.5, key, value))
-    each = range(num_keys)
-    scores = ops.stack([ops.sum(query * key[:, j : j + 1], axis=-1) for j in each], axis=2)  # [G, Q, J, H]
+    query = at_least_float32(query * head_size**-0.5)
+    # one key at a time is widened, not all of them first: XLA would write all out
+    keys, values = ([at_least_float32(x[:, j : j + 1]) for j in range(num_keys)] for x in (key, value))
+    scores = ops.stack([ops.sum(query * one, axis=-1) for one in keys], axis=2)  # [G, Q, J, H]
     probabilities = ops.softmax(scores + bias[..., None], axis=2)
-    context = sum(probabilities[:, :, j, :, None] * wide_value[:, j : j + 1] for j in each)  # [G, Q, H, D/H]
+    context = sum(probabilities[:, :, j, :, None] * one for j, one in enumerate(values))  # [G, Q, H, D/H]
     return ops.reshape(ops.cast(context, value.dtype), (groups, -1, num_heads * head_size))

@@ -141,9 +141,9 @@ class TestPairChunks:
         assert few[0] == FEW_CHUNKS < most[0] and few[1] == most[1] == 0
         assert shapes.stacks([np.int64([9])], (16, 512)) == [(1, 0)]
 
-    def test_an_accelerator_trains_with_one_program(self):
+    def test_an_accelerator_trains_with_one_shape_of_chunks_for_each_length(self):
         shapes = AcceleratorShapes(512, Unlimited(), longest_pair=40)
-        assert shapes.lengths == [512]
+        assert shapes.lengths == [128, 512]
         [stack] = shapes.stacks([np.full(100, 9)] * 16, (16, 512))
         [chunks] = shapes.pair_chunks(np.full(100, 9), (16, 512))
         assert len(chunks.parts) <= stack[0] and chunks.shape.M == 40

@@ -23,6 +23,7 @@ def by_segments(*arguments):
     """`crf_log_norm` as on an accelerator under JAX."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(crf, "on_jax_accelerator", lambda: True)
+        patch.setattr(crf, "MOST_TAGS", 100)
         return crf_log_norm(*arguments)
 
 
@@ -62,6 +63,13 @@ def test_norm_and_gradients_equal_the_recurrence(seed, lengths, padding, num_tag
     found = with_gradients(by_segments, emissions, lengths, transitions)
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-10)
+
+
+def test_many_tags_go_by_the_recurrence(monkeypatch):
+    """The work of segments has the third power of the tags."""
+    monkeypatch.setattr(crf, "on_jax_accelerator", lambda: True)
+    monkeypatch.setattr(crf, "log_norm_by_segments", None)
+    assert crf_log_norm(np.zeros((1, 3, crf.MOST_TAGS + 1)), [3], np.zeros((crf.MOST_TAGS + 1,) * 2)).shape == (1,)
 
 
 def test_on_jax_as_the_recurrence():
