@@ -131,6 +131,7 @@ class Setting:
             **{f"{side}_{key}": value for side in SIDES for key, value in self.plans[side].facts().items()},
             **{f"{side}_first_ms": 1000.0 * timings[side].first for side in SIDES},
             **{f"{side}_time_spread": timings[side].spread for side in SIDES},
+            **{f"{side}_calls": timings[side].calls for side in SIDES},
             "repeats": len(timings["dense"].samples),
         }
 

@@ -28,7 +28,7 @@ def takes(monkeypatch):
 
 
 def test_sides_take_turns_and_compilation_is_apart(takes):
-    from benchmarks.harness import Effort, interleaved
+    from benchmarks.harness import WARM_CALLS, Effort, interleaved
 
     order = []
     sides = {
@@ -36,7 +36,8 @@ def test_sides_take_turns_and_compilation_is_apart(takes):
         "fast": takes(0.04, note=lambda: order.append("fast")),
     }
     timings = interleaved(sides, Effort(seconds=0.0, repeats=3))
-    assert order == ["slow", "fast"] * 5  # the first, the second to plan by, three samples
+    to_plan_by = ["slow"] * WARM_CALLS + ["fast"] * WARM_CALLS
+    assert order == ["slow", "fast", *to_plan_by, *["slow", "fast"] * 3]
     assert (timings["slow"].first, timings["slow"].median) == pytest.approx((2.0, 0.4))
     assert len(timings["fast"].samples) == 3 and timings["fast"].calls == 1
 
@@ -46,6 +47,13 @@ def test_short_calls_are_timed_in_one_sample(takes):
 
     timing = interleaved({"short": takes(0.002)}, Effort(seconds=0.0, repeats=1))["short"]
     assert timing.calls == SAMPLE_SECONDS / 0.002 and timing.median == pytest.approx(0.002)
+
+
+def test_a_slow_second_call_does_not_make_the_samples_short(takes):
+    from benchmarks.harness import SAMPLE_SECONDS, Effort, interleaved
+
+    timing = interleaved({"short": takes(2.0, 0.5, 0.002)}, Effort(seconds=0.0, repeats=1))["short"]
+    assert timing.calls == pytest.approx(SAMPLE_SECONDS / 0.002, abs=1)
 
 
 def test_report(tmp_path):
