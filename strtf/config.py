@@ -143,9 +143,11 @@ class Options:
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DataOptions(Options):
     data_dir: str = option(
-        "", "Directory with train, dev and test as .jsonl or .json. 'angiography' names the embedded corpus."
+        "",
+        "Directory with train, dev and test, as .jsonl, .json or brat's directories. 'angiography' names the embedded "
+        "corpus.",
     )
-    train_data: str = option("", "Training corpus: JSON Lines, or the authors' JSON.")
+    train_data: str = option("", "Training corpus: JSON Lines, the authors' JSON, or a directory of brat's.")
     dev_data: str = option("", "Development corpus; chooses the best epoch.")
     test_data: str = option("", "Test corpus; never used to choose anything.")
     schema: str = option("", "JSON file with the label inventory. Derived from the training split when empty.")

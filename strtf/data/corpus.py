@@ -3,7 +3,7 @@
 The native format is JSON Lines in UTF-8, one sentence a line:
 `{"id", "text", "entities": [{"id", "start", "end", "type"}], "relations": [{"head", "tail", "type"}]}`,
 offsets in characters (code points), `end` exclusive. A file whose first character is "[" is read as the array
-of the paper's authors (see `authors_json`).
+of the paper's authors (see `authors_json`), a directory as brat's (see `brat`).
 """
 
 import collections
@@ -18,7 +18,7 @@ import os
 import pathlib
 from collections.abc import Iterable, Iterator, Sequence
 
-from strtf.data import authors_json
+from strtf.data import authors_json, brat
 from strtf.data.documents import (
     IDENTIFIER,
     INTEGER,
@@ -73,6 +73,9 @@ def read_corpus(path: Source) -> list[Sentence]:
 
 
 def _records(path: Source, name: str) -> Iterator[tuple[str, dict]]:
+    if isinstance(path, str | os.PathLike) and os.path.isdir(path):
+        yield from brat.native_records(pathlib.Path(path))
+        return
     lines = numbered_lines(path)
     filled = ((number, line) for number, line in lines if line.strip())
     first = list(itertools.islice(filled, 1))

@@ -61,7 +61,7 @@ def _in_data_dir(data_dir: str, split: str) -> pathlib.Path | None:
         raise StrtfError(
             f"--data_dir must be a directory, or '{EMBEDDED}' for the embedded corpus. Received: {data_dir}."
         )
-    candidates = [directory / f"{split}{suffix}" for suffix in (".jsonl", ".json")]
+    candidates = [directory / f"{split}{suffix}" for suffix in (".jsonl", ".json", "")]
     return next((path for path in candidates if path.exists()), None)
 
 

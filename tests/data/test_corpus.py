@@ -232,8 +232,8 @@ def test_missing_file(tmp_path):
     assert error_of(path).startswith(f"{path}:1: the file must be readable. Received: No such file or directory")
 
 
-def test_directory(tmp_path):
-    assert error_of(tmp_path).startswith(f"{tmp_path}:1: the file must be readable. Received: Is a directory")
+def test_a_directory_that_is_not_of_brat(tmp_path):
+    assert error_of(tmp_path).startswith(f"{tmp_path}:1: a directory must hold .txt and .ann files. Received: none")
 
 
 # -------------------------------------------------------------------------------------------------- writing

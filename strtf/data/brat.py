@@ -1,0 +1,196 @@
+"""brat's standoff format (https://brat.nlplab.org/standoff.html): NAME.txt with its annotations in NAME.ann.
+
+Read are text-bound annotations (T) as entities and relations (R) between them. The native format has no spans in
+several pieces, events (E), attributes (A, M), normalisations (N), notes (#) and equivalences (*): what is left out is
+counted and logged.
+"""
+
+import collections
+import logging
+import os
+import pathlib
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+
+from strtf.errors import DataError, StrtfError
+from strtf.schema import Sentence
+
+_LOG = logging.getLogger(__name__)
+_TEXT_BOUND = re.compile(r"(T\S+)\t(\S+) (\d+ \d+(?:;\d+ \d+)*)(?:\t(.*))?")
+_RELATION = re.compile(r"R\S+\t(\S+) \S+?:(T\S+) \S+?:(T\S+)\s*")
+_OTHERS = {
+    "E": "events",
+    "A": "attributes",
+    "M": "attributes",
+    "N": "normalisations",
+    "#": "notes",
+    "*": "equivalences",
+}
+_IN_PIECES, _OF_THESE = "entities in several pieces", "relations of these"
+
+
+def native_records(directory: pathlib.Path) -> Iterator[tuple[str, dict]]:
+    """Yields (where, native record) of each annotated text below a directory, by name; see `corpus`.
+
+    Raises:
+        DataError: no annotations, a text that is missing or not UTF-8, a line that is none of brat's, an entity whose
+            words are not those at its offsets, a relation of an unknown entity.
+    """
+    left_out, paths = collections.Counter(), sorted(directory.rglob("*.ann"))
+    if not paths:
+        raise DataError(
+            f"{directory}:1", "a directory must hold .txt and .ann files. Received: none. Correct the path."
+        )
+    for path in paths:
+        yield f"{path}:1", _Document(path).record(path.relative_to(directory).with_suffix("").as_posix(), left_out)
+    if counts := ", ".join(f"{count} {what}" for what, count in sorted(left_out.items()) if count):
+        _LOG.warning("%s: left out, for the format has none: %s.", directory, counts)
+
+
+class _Document:
+    """One text and the lines of its annotations."""
+
+    def __init__(self, path: pathlib.Path):
+        self.path = path
+        self.text = _read(path.with_suffix(".txt"))
+        self.entities: dict[str, dict] = {}
+        self.relations: list[tuple[str, str, str, str]] = []  # where, type, head, tail
+        self.in_pieces: set[str] = set()
+
+    def record(self, identifier: str, left_out: collections.Counter) -> dict:
+        for number, line in enumerate(_read(self.path).split("\n"), start=1):
+            if line := line.rstrip("\r"):
+                self._add(line, f"{self.path}:{number}", left_out)
+        left_out[_IN_PIECES] += len(self.in_pieces)
+        relations = [relation for relation in self.relations if not self.in_pieces & set(relation[2:])]
+        left_out[_OF_THESE] += len(self.relations) - len(relations)
+        for where, _, *ends in relations:
+            if unknown := [end for end in ends if end not in self.entities]:
+                raise DataError(
+                    where, f"a relation must join entities of its text. Received: id {unknown[0]!r}. Correct it."
+                )
+        return {
+            "id": identifier,
+            "text": self.text,
+            "entities": list(self.entities.values()),
+            "relations": [{"type": type_, "head": head, "tail": tail} for _, type_, head, tail in relations],
+        }
+
+    def _add(self, line: str, where: str, left_out: collections.Counter) -> None:
+        if line[0] in _OTHERS:
+            left_out[_OTHERS[line[0]]] += 1
+        elif match := _TEXT_BOUND.fullmatch(line):
+            self._add_entity(*match.groups(), where)
+        elif match := _RELATION.fullmatch(line):
+            self.relations.append((where, *match.groups()))
+        else:
+            raise DataError(
+                where,
+                "a line must be an annotation of brat's: T1, a tab, type, start and end, a tab and the words, or R1, a "
+                "tab, type, Arg1:T1 and Arg2:T2. Received: another line. Correct it.",
+            )
+
+    def _add_entity(self, identifier: str, type_: str, offsets: str, words: str | None, where: str) -> None:
+        if identifier in self.entities or identifier in self.in_pieces:
+            raise DataError(where, f"{identifier} must be there once. Received: a second one. Number it anew.")
+        if ";" in offsets:
+            self.in_pieces.add(identifier)
+            return
+        start, end = map(int, offsets.split())
+        if words is not None and _on_one_line(self.text[start:end]) != words:
+            raise DataError(
+                where,
+                f"{identifier} must have the words at its offsets. Received: {start} to {end}, where the text has "
+                "others. Offsets count characters of the .txt file, line ends included.",
+            )
+        self.entities[identifier] = {"id": identifier, "start": start, "end": end, "type": type_}
+
+
+def _read(path: pathlib.Path) -> str:
+    """A file's characters as they are: line ends count."""
+    try:
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}:1", "the file must be UTF-8. Received: other bytes. Convert it.") from error
+    except OSError as error:
+        raise DataError(
+            f"{path}:1", f"the file must be readable. Received: {error.strerror}. Put it beside its .ann file."
+        ) from error
+
+
+def _on_one_line(words: str) -> str:
+    return re.sub(r"[\n\r]", " ", words)
+
+
+def write_brat(path: str | os.PathLike, sentences: Sequence[Sentence]) -> None:
+    """Writes a directory that brat opens: texts, annotations, and the types in annotation.conf.
+
+    File names are the ids, and types brat's words, with "_" for each character that neither can have. The directory
+    appears whole or not at all.
+
+    Raises:
+        StrtfError: the directory is there already or cannot be made, two ids or two types come to the same name.
+    """
+    path = pathlib.Path(path)
+    if path.exists():
+        raise StrtfError(f"{path} must not exist yet. Received: a place that does. Remove it, or choose another.")
+    names = _unlike([sentence.id for sentence in sentences], r"[^\w.-]|^\.", "ids")
+    types = _unlike(_types(sentences), r"[^\w-]", "types")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        partial.mkdir()
+        for sentence in sentences:
+            _write(partial / f"{names[sentence.id]}.txt", sentence.text)
+            _write(partial / f"{names[sentence.id]}.ann", "".join(_lines(sentence, types)))
+        _write(partial / "annotation.conf", _configuration(sentences, types))
+        partial.rename(path)
+    except OSError as error:
+        raise StrtfError(f"{path} must be a place to write to. Received: {error.strerror}. Choose another.") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _write(path: pathlib.Path, text: str) -> None:
+    path.write_bytes(text.encode("utf-8"))  # line ends as they are
+
+
+def _unlike(values: Iterable[str], not_allowed: str, what: str) -> dict[str, str]:
+    """A name for each value, all different."""
+    names: dict[str, str] = {}
+    for value in dict.fromkeys(values):
+        name = re.sub(not_allowed, "_", value) or "_"
+        if name in names.values():
+            raise StrtfError(f"{what} must differ as names of brat. Received: two that come to {name!r}. Change one.")
+        names[value] = name
+    return names
+
+
+def _types(sentences: Iterable[Sentence]) -> list[str]:
+    """Entity types, then relation types, sorted."""
+    entities = {entity.type for sentence in sentences for entity in sentence.entities}
+    return [*sorted(entities), *sorted(_relation_types(sentences) - entities)]
+
+
+def _relation_types(sentences: Iterable[Sentence]) -> set[str]:
+    return {relation.type for sentence in sentences for relation in sentence.relations}
+
+
+def _lines(sentence: Sentence, types: dict[str, str]) -> Iterator[str]:
+    numbers = {entity.id: f"T{number}" for number, entity in enumerate(sentence.entities, start=1)}
+    for entity in sentence.entities:
+        words = _on_one_line(sentence.text[entity.start : entity.end])
+        yield f"{numbers[entity.id]}\t{types[entity.type]} {entity.start} {entity.end}\t{words}\n"
+    for number, relation in enumerate(sentence.relations, start=1):
+        ends = f"Arg1:{numbers[relation.head]} Arg2:{numbers[relation.tail]}"
+        yield f"R{number}\t{types[relation.type]} {ends}\n"
+
+
+def _configuration(sentences: Sequence[Sentence], types: dict[str, str]) -> str:
+    """annotation.conf: the types, every relation between any two entities, and entities that may overlap."""
+    entities = sorted({types[entity.type] for sentence in sentences for entity in sentence.entities})
+    relations = sorted(types[name] for name in _relation_types(sentences))
+    lines = ["[entities]", *entities, "[relations]"]
+    lines += ["<OVERLAP>\tArg1:<ENTITY>, Arg2:<ENTITY>, <OVL-TYPE>:<ANY>"]
+    lines += [f"{name}\tArg1:<ENTITY>, Arg2:<ENTITY>" for name in relations]
+    return "\n".join([*lines, "[events]", "[attributes]", ""])

@@ -1,0 +1,157 @@
+"""brat's directories: what is read, what is left out, what is refused, and the way there and back."""
+
+import logging
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from strtf.data.brat import write_brat
+from strtf.data.corpus import read_corpus
+from strtf.errors import DataError, StrtfError
+from strtf.schema import Entity, Relation, Sentence
+
+TEXT = "左主干狭窄70%。\r\n回旋支 未见狭窄。"
+ANNOTATIONS = "T1\tPart 0 3\t左主干\nT2\tFinding 3 5\t狭窄\nR1\tModifier Arg1:T2 Arg2:T1\n"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """folder(annotations, text=TEXT): a directory of brat's with one text."""
+
+    def make(annotations=ANNOTATIONS, text=TEXT, name="report"):
+        directory = tmp_path / "brat"
+        directory.mkdir(exist_ok=True)
+        (directory / f"{name}.ann").write_bytes(annotations.encode())
+        if text is not None:
+            (directory / f"{name}.txt").write_bytes(text.encode())
+        return directory
+
+    return make
+
+
+def test_reads_entities_and_relations(folder):
+    [sentence] = read_corpus(folder())
+    entities = Entity("T1", 0, 3, "Part"), Entity("T2", 3, 5, "Finding")
+    assert sentence == Sentence("report", TEXT, entities, (Relation("T2", "T1", "Modifier"),))
+
+
+def test_reads_all_texts_of_all_folders_by_name(folder):
+    directory = folder(name="b")
+    (directory / "sub").mkdir()
+    for name in ("sub/a", "a.1"):
+        (directory / f"{name}.txt").write_text("无", encoding="utf-8")
+        (directory / f"{name}.ann").touch()
+    assert [sentence.id for sentence in read_corpus(directory)] == ["a.1", "b", "sub/a"]
+
+
+def test_words_over_two_lines_are_written_on_one(folder):
+    end = TEXT.index("支") + 1
+    [sentence] = read_corpus(folder(f"T1\tPart 8 {end}\t。  回旋支\r\n"))
+    assert sentence.entities == (Entity("T1", 8, end, "Part"),)
+
+
+def test_what_the_format_has_not_is_left_out_and_counted(folder, caplog):
+    others = "T3\tPart 0 1;2 3\t左 干\nR2\tModifier Arg1:T2 Arg2:T3\nE1\tFinding:T2\nA1\tNegated T2\n"
+    others += "#1\tAnnotatorNotes T2\tx\n*\tEquiv T1 T2\n"
+    with caplog.at_level(logging.WARNING):
+        [sentence] = read_corpus(folder(ANNOTATIONS + others))
+    assert len(sentence.entities) == 2 and len(sentence.relations) == 1
+    [message] = caplog.messages
+    counts = "1 attributes, 1 entities in several pieces, 1 equivalences, 1 events, 1 notes, 1 relations of these"
+    assert message.endswith(f"none: {counts}.")
+
+
+def test_nothing_left_out_is_nothing_said(folder, caplog):
+    with caplog.at_level(logging.WARNING):
+        read_corpus(folder())
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("annotations", "message"),
+    [
+        ("T1\tPart 0 3\t主干狭\n", r"report\.ann:1: T1 must have the words at its offsets\. Received: 0 to 3"),
+        ("\nT1 Part 0 3 左主干\n", r"report\.ann:2: a line must be an annotation of brat's"),
+        ("T1\tPart 0 99\n", r"entities\[0\] must lie in its text of 20 characters"),
+        ("T1\tPart 3 3\t\n", r"entities\[0\] must end after its start"),
+        (ANNOTATIONS + "T1\tPart 0 3\t左主干\n", r"report\.ann:4: T1 must be there once"),
+        (ANNOTATIONS + "R2\tModifier Arg1:T2 Arg2:T9\n", r"report\.ann:4: a relation must join .* Received: id 'T9'"),
+    ],
+)
+def test_mistakes(folder, annotations, message):
+    with pytest.raises(DataError, match=message) as caught:
+        read_corpus(folder(annotations))
+    assert "左" not in str(caught.value)  # no patient's words
+
+
+def test_a_text_that_is_missing(folder):
+    with pytest.raises(DataError, match=r"report\.txt:1: the file must be readable.* Put it beside its \.ann"):
+        read_corpus(folder(text=None))
+
+
+def test_a_text_that_is_not_utf8(folder):
+    directory = folder()
+    (directory / "report.txt").write_bytes(TEXT.encode("gb18030"))
+    with pytest.raises(DataError, match=r"report\.txt:1: the file must be UTF-8"):
+        read_corpus(directory)
+
+
+def test_a_directory_without_texts(tmp_path):
+    with pytest.raises(DataError, match=r"must hold \.txt and \.ann files"):
+        read_corpus(tmp_path)
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+
+
+@st.composite
+def sentences(draw):
+    found = []
+    for number in range(draw(st.integers(1, 3))):
+        text, entities = draw(TEXTS), []
+        for n in range(draw(st.integers(0, 3))):
+            start = draw(st.integers(0, len(text) - 1))
+            end = draw(st.integers(start + 1, len(text)))
+            entities.append(Entity(f"T{n + 1}", start, end, draw(st.sampled_from(["Part", "病变"]))))
+        ends = [entity.id for entity in entities]
+        relations = {Relation(ends[0], ends[-1], draw(st.sampled_from(["Of", "Part"])))} if len(ends) > 1 else ()
+        found.append(Sentence(f"text-{number}", text, tuple(entities), tuple(relations)))
+    return found
+
+
+@settings(deadline=None, max_examples=30)
+@given(sentences())
+def test_there_and_back(tmp_path_factory, given):
+    directory = tmp_path_factory.mktemp("brat") / "out"
+    write_brat(directory, given)
+    assert read_corpus(directory) == given
+
+
+def test_names_that_files_and_brat_can_have(tmp_path):
+    entities = Entity("x", 0, 1, "Body Part"), Entity("y", 1, 2, "Finding")
+    write_brat(tmp_path / "out", [Sentence("../a b", "左狭", entities, (Relation("y", "x", "part of"),))])
+    assert sorted(path.name for path in tmp_path.rglob("*.*")) == ["_._a_b.ann", "_._a_b.txt", "annotation.conf"]
+    assert (tmp_path / "out" / "_._a_b.ann").read_text(encoding="utf-8").splitlines() == [
+        "T1\tBody_Part 0 1\t左",
+        "T2\tFinding 1 2\t狭",
+        "R1\tpart_of Arg1:T2 Arg2:T1",
+    ]
+    configuration = (tmp_path / "out" / "annotation.conf").read_text(encoding="utf-8").splitlines()
+    assert {"[entities]", "Body_Part", "[relations]", "part_of\tArg1:<ENTITY>, Arg2:<ENTITY>"} <= set(configuration)
+
+
+def test_two_ids_of_one_name_leave_nothing_behind(tmp_path):
+    with pytest.raises(StrtfError, match="ids must differ as names of brat.*'a_b'"):
+        write_brat(tmp_path / "out", [Sentence("a b", "左"), Sentence("a/b", "右")])
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_there_is_kept(tmp_path):
+    with pytest.raises(StrtfError, match="must not exist yet"):
+        write_brat(tmp_path, [Sentence("a", "左")])
+
+
+def test_a_place_that_cannot_be_written_to(tmp_path):
+    with pytest.raises(StrtfError, match="must be a place to write to"):
+        write_brat(tmp_path / "no" / "out", [Sentence("a", "左")])
