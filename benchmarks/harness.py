@@ -13,9 +13,9 @@ from collections.abc import Callable, Hashable
 from benchmarks.backend import wait
 
 SAMPLE_SECONDS = 0.03  # of a sample at least: thousands of times the clock's error, a few times a scheduler's slice
-SLOW_SECONDS = 5.0  # a first call of so long is not repeated to learn how many more there is time for
+SLOW_SECONDS = 5.0  # a second call of so long is not repeated to learn how many more there is time for
 MOST_SAMPLES = 25
-WARM_CALLS = 3  # after the first: an accelerator's program may be put in its last form as late as in the second
+WARM_CALLS = 3  # after the first, which may have compiled
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Effort:
 def interleaved(sides: dict[Hashable, Callable], effort: Effort) -> dict[Hashable, Timing]:
     """Times all sides in turn: functions without arguments, by name; what they return is waited for."""
     first = {name: sample(call) for name, call in sides.items()}
-    warm = {name: t if t > SLOW_SECONDS else _warm(sides[name]) for name, t in first.items()}
+    warm = {name: _warm(call) for name, call in sides.items()}
     calls = {name: max(1, math.ceil(SAMPLE_SECONDS / t)) for name, t in warm.items()}
     rounds = _rounds(sum(warm[name] * calls[name] for name in sides), effort.seconds * len(sides), effort.repeats)
     samples = {name: [] for name in sides}
@@ -78,7 +78,9 @@ def sample(call: Callable, calls: int = 1) -> float:
 
 def _warm(call: Callable) -> float:
     """Seconds of a call that has been made before; of some, the fastest."""
-    return min(sample(call) for _ in range(WARM_CALLS))
+    second = sample(call)
+    more = 0 if second > SLOW_SECONDS else WARM_CALLS - 1
+    return min([second, *(sample(call) for _ in range(more))])
 
 
 def _rounds(round_seconds: float, seconds: float, repeats: int) -> int:

@@ -49,11 +49,20 @@ def test_short_calls_are_timed_in_one_sample(takes):
     assert timing.calls == SAMPLE_SECONDS / 0.002 and timing.median == pytest.approx(0.002)
 
 
-def test_a_slow_second_call_does_not_make_the_samples_short(takes):
+@pytest.mark.parametrize("compilation", [2.0, 60.0])
+def test_compilation_does_not_make_the_samples_short(takes, compilation):
     from benchmarks.harness import SAMPLE_SECONDS, Effort, interleaved
 
-    timing = interleaved({"short": takes(2.0, 0.5, 0.002)}, Effort(seconds=0.0, repeats=1))["short"]
+    timing = interleaved({"short": takes(compilation, 0.5, 0.002)}, Effort(seconds=0.0, repeats=1))["short"]
     assert timing.calls == pytest.approx(SAMPLE_SECONDS / 0.002, abs=1)
+
+
+def test_what_is_slow_is_called_no_more_than_it_must(takes):
+    from benchmarks.harness import Effort, interleaved
+
+    calls = []
+    interleaved({"slow": takes(8.0, note=lambda: calls.append(1))}, Effort(seconds=0.0, repeats=3))
+    assert len(calls) == 5  # the first, one to plan by, three samples
 
 
 def test_report(tmp_path):
