@@ -11,7 +11,7 @@ dtype (float64 stays float64); rows past a sentence's length are never read.
 A step of the recurrences is a full log-sum-exp over [B, C, C]. The matrix form `exp(alpha) @ exp(A)` saves
 some 5 to 10 ms a training step (B 32, T 128, C 21; CPU), but underflows where the transitions span more than
 about 80, as the penalties of illegal moves do, and matrix products round to TF32 or bfloat16 on accelerators.
-There, under JAX, the norm goes by segments of time (`crf_segments.py`).
+There, under JAX, the recurrences go by segments of time (`crf_segments.py`).
 """
 
 import keras
@@ -20,10 +20,10 @@ from keras import ops
 
 from strtf.device import on_jax_accelerator
 from strtf.errors import StrtfError
-from strtf.layers.crf_segments import log_norm_by_segments
+from strtf.layers.crf_segments import last_message_by_segments, messages_by_segments, path_by_segments
 from strtf.layers.scan import scan
 
-MOST_TAGS = 40  # of the norm by segments; its work has the third power of them
+MOST_TAGS = 40  # of recurrences by segments; their work has the third power of them
 FORBIDDEN = -1e3  # no learned transition is as low; those of the penalties are lower
 
 
@@ -59,10 +59,8 @@ def crf_sequence_score(inputs, tag_indices, sequence_lengths, transitions):
 def crf_log_norm(inputs, sequence_lengths, transitions):
     """Log [B] of the summed exponentiated scores of all taggings. Arguments as in `crf_log_likelihood`."""
     inputs, transitions = _as_float(inputs, transitions)
-    if on_jax_accelerator() and inputs.shape[2] <= MOST_TAGS:
-        log_norm = log_norm_by_segments(*_by_time(inputs, sequence_lengths), transitions)  # [B]
-    else:
-        log_norm = ops.logsumexp(_forward(inputs, sequence_lengths, transitions)[-1], axis=-1)  # [B]
+    last = _last_message(inputs, sequence_lengths, transitions)  # [B, C]
+    log_norm = ops.logsumexp(last, axis=-1)  # [B]
     return ops.where(_as_index(sequence_lengths) > 0, log_norm, 0.0)
 
 
@@ -84,17 +82,8 @@ def crf_decode(potentials, transitions, sequence_lengths):
     """
     potentials, transitions = _as_float(potentials, transitions)
     mask = _time_mask(potentials, sequence_lengths)  # [B, T]
-    incoming = ops.transpose(transitions)  # [C, C]; row: to, column: from
-
     best = _forward(potentials, sequence_lengths, transitions, reduce=_max)  # [T, B, C]
-
-    def step_back(next_tag, inputs):
-        best_here, follows = inputs  # [B, C], [B]
-        came_from = _argmax(best_here + ops.take(incoming, next_tag, axis=0))  # [B]
-        return ops.where(follows, came_from, next_tag)
-
-    last_tag = _argmax(best[-1])  # [B]
-    tags = scan(step_back, last_tag, (best, _mask_time_major(_shift_back(mask))), reverse=True)  # [T, B]
+    tags = _trace_back(best, _mask_time_major(_shift_back(mask)), transitions)  # [T, B]
     best_score = ops.where(_as_index(sequence_lengths) > 0, _max(best[-1], axis=-1), 0.0)
     return ops.where(mask, ops.transpose(tags), 0), best_score
 
@@ -236,35 +225,74 @@ def _forward(emissions, lengths, transitions, reduce=ops.logsumexp):
 
     Past the length the last valid message is repeated, so index -1 closes every sentence.
     """
+    return _messages(*_from_the_left(emissions, lengths, transitions, reduce))
+
+
+def _last_message(emissions, lengths, transitions):
+    """The last message from the left, [B, C]."""
+    parts = _from_the_left(emissions, lengths, transitions, ops.logsumexp)
+    return last_message_by_segments(*parts) if _by_segments(transitions) else _messages(*parts)[-1]
+
+
+def _from_the_left(emissions, lengths, transitions, reduce):
+    """Arguments of `_messages`."""
     incoming = ops.transpose(transitions)  # [C, C]; row: to, column: from
 
-    def step(message, inputs):
-        emission, follows = inputs  # [B, C], [B, 1]
-        extended = reduce(message[:, None, :] + incoming, axis=-1) + emission  # [B, C]
-        return ops.where(follows, extended, message)
+    def extend(message, emission):
+        return reduce(message[..., None, :] + incoming, axis=-1) + emission  # [..., C]
 
-    by_time, follows = _by_time(emissions, lengths)  # [T, B, C], [T, B]
-    return scan(step, by_time[0], (by_time, follows[:, :, None]))
-
-
-def _by_time(emissions, lengths):
-    """Emissions [T, B, C], and which tokens follow another of their sentence [T, B]."""
-    mask = _time_mask(emissions, lengths) & (ops.arange(ops.shape(emissions)[1]) > 0)  # [B, T]
-    return _time_major(emissions), _mask_time_major(mask)
+    by_time = _time_major(emissions)  # [T, B, C]
+    follows = _time_mask(emissions, lengths) & (ops.arange(ops.shape(emissions)[1]) > 0)  # [B, T]
+    return extend, by_time[0], by_time, _mask_time_major(follows), reduce
 
 
 def _backward(emissions, lengths, transitions):
     """Messages from the right [T, B, C]: log-sum-exp over what may follow each token's tag; 0 at the end."""
 
-    def step(message, inputs):
-        next_emission, follows = inputs  # [B, C], [B, 1]
-        extended = ops.logsumexp((message + next_emission)[:, None, :] + transitions, axis=-1)  # [B, C]
-        return ops.where(follows, extended, message)
+    def extend(message, next_emission):
+        return ops.logsumexp((message + next_emission)[..., None, :] + transitions, axis=-1)  # [..., C]
 
     follows = _mask_time_major(_shift_back(_time_mask(emissions, lengths)))  # [T, B]
     next_emissions = ops.roll(_time_major(emissions), -1, axis=0)  # [T, B, C]; the last is masked
     initial = ops.zeros_like(next_emissions[0])  # [B, C]
-    return scan(step, initial, (next_emissions, follows[:, :, None]), reverse=True)
+    return _messages(extend, initial, next_emissions, follows, ops.logsumexp, reverse=True)
+
+
+def _messages(extend, initial, emissions, follows, reduce, reverse=False):
+    """See `messages_by_segments`; `reverse`: from the last token to the first."""
+    if _by_segments(emissions):
+        if not reverse:
+            return messages_by_segments(extend, initial, emissions, follows, reduce)
+        flipped = ops.flip(emissions, axis=0), ops.flip(follows, axis=0)
+        return ops.flip(messages_by_segments(extend, initial, *flipped, reduce), axis=0)
+
+    def step(message, inputs):
+        emission, follows = inputs  # [B, C], [B, 1]
+        return ops.where(follows, extend(message, emission), message)
+
+    return scan(step, initial, (emissions, follows[:, :, None]), reverse)
+
+
+def _trace_back(best, follows, transitions):
+    """Tags [T, B] of the best path, from Viterbi's messages [T, B, C]; past the length the last tag is repeated."""
+    incoming = ops.transpose(transitions)  # [C, C]; row: to, column: from
+    last_tag = _argmax(best[-1])  # [B]
+    if _by_segments(best):
+        came_from = _argmax(best[:, :, None] + incoming)  # [T, B, C], by the next token's tag
+        came_from = ops.where(follows[:, :, None], came_from, ops.arange(best.shape[2], dtype="int32"))
+        return path_by_segments(came_from, last_tag)
+
+    def step_back(next_tag, inputs):
+        best_here, follows = inputs  # [B, C], [B]
+        came_from = _argmax(best_here + ops.take(incoming, next_tag, axis=0))  # [B]
+        return ops.where(follows, came_from, next_tag)
+
+    return scan(step_back, last_tag, (best, follows), reverse=True)
+
+
+def _by_segments(by_tag):
+    """Whether recurrences over tags, the last axis, go by segments of time."""
+    return on_jax_accelerator() and by_tag.shape[-1] <= MOST_TAGS
 
 
 def _near_zero(emissions, transitions):
