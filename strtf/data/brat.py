@@ -157,12 +157,10 @@ def _write(path: pathlib.Path, text: str) -> None:
 
 def _unlike(values: Iterable[str], not_allowed: str, what: str) -> dict[str, str]:
     """A name for each value, all different."""
-    names: dict[str, str] = {}
-    for value in dict.fromkeys(values):
-        name = re.sub(not_allowed, "_", value) or "_"
-        if name in names.values():
-            raise StrtfError(f"{what} must differ as names of brat. Received: two that come to {name!r}. Change one.")
-        names[value] = name
+    names = {value: re.sub(not_allowed, "_", value) or "_" for value in values}
+    [(name, count)] = collections.Counter(names.values()).most_common(1) or [("", 0)]
+    if count > 1:
+        raise StrtfError(f"{what} must differ as names of brat. Received: two that come to {name!r}. Change one.")
     return names
 
 
