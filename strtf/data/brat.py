@@ -124,7 +124,7 @@ def _on_one_line(words: str) -> str:
 
 
 def write_brat(path: str | os.PathLike, sentences: Sequence[Sentence]) -> None:
-    """Writes a directory that brat opens: texts, annotations, and the types in annotation.conf.
+    """Writes a directory in brat's layout: texts, annotations, and the types in annotation.conf.
 
     File names are the ids, and types brat's words, with "_" for each character that neither can have. The directory
     appears whole or not at all.

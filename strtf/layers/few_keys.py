@@ -1,8 +1,8 @@
 """Attention over a handful of keys, by sums instead of matrix products: for accelerators.
 
-Kernels for matrix products and for attention are made for many rows: of products of 9 by 64 by 9 numbers, thousands of
-them, each fills a small corner of what a kernel is started for, and all need their heads moved first. As sums over
-what lies side by side, scores, softmax and contexts are a few fused kernels that read every number once.
+Kernels for matrix products and for attention are made for many rows; thousands of products of 9 by 64 by 9 numbers use
+them badly, and need their heads moved first. As sums over what lies side by side, scores, softmax and contexts are few
+and fused kernels (`benchmarks/README.md` has their times).
 """
 
 from keras import ops
@@ -24,7 +24,6 @@ def attend_to_few(query, key, value, bias):
     """
     groups, num_keys, num_heads, head_size = ops.shape(key)
     query = at_least_float32(query * head_size**-0.5)
-    # one key at a time is widened, not all of them first: XLA would write all out
     keys, values = ([at_least_float32(x[:, j : j + 1]) for j in range(num_keys)] for x in (key, value))
     scores = ops.stack([ops.sum(query * one, axis=-1) for one in keys], axis=2)  # [G, Q, J, H]
     probabilities = ops.softmax(scores + bias[..., None], axis=2)

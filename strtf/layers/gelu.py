@@ -9,8 +9,8 @@ from strtf.layers.precision import at_least_float32
 def gelu(x, approximate):
     """x·Φ(x); `approximate`: the tanh form (Google's TF1 code). Shape and dtype as x.
 
-    Under JAX Keras takes erfc, of which an accelerator computes three cases and keeps one: with erf, the function of
-    both BERTs, the activation is no longer what most of a feed-forward layer's time goes to beside its products.
+    Under JAX Keras takes erfc, which takes an accelerator nearly twice the time of erf, the function of both BERTs
+    (`benchmarks/README.md`).
     """
     if approximate or keras.backend.backend() != "jax":
         return keras.activations.gelu(x, approximate=approximate)

@@ -3,6 +3,7 @@ import shutil
 import pytest
 
 from strtf.config import DataOptions
+from strtf.data.brat import write_brat
 from strtf.data.corpus import read_corpus
 from strtf.data.load import load_split, load_training_splits, split_paths
 from strtf.errors import StrtfError
@@ -26,6 +27,13 @@ class TestLoadSplit:
     def test_reads_json_of_the_directory(self, tiny_corpus_dir, tmp_path):
         shutil.copy(tiny_corpus_dir / "train.jsonl", tmp_path / "train.json")
         assert split_paths(DataOptions(data_dir=str(tmp_path))) == {"train": tmp_path / "train.json"}
+
+    def test_reads_a_directory_of_brat(self, whole, tmp_path):
+        for split in ("train", "dev"):
+            write_brat(tmp_path / split, load_split(whole, split))
+        for split in ("train", "dev"):
+            found, given = load_split(DataOptions(data_dir=str(tmp_path)), split), load_split(whole, split)
+            assert sorted(sentence.text for sentence in found) == sorted(sentence.text for sentence in given)
 
     def test_file_of_its_own_wins_over_the_directory(self, tiny_corpus_dir, whole):
         options = DataOptions(data_dir=whole.data_dir, dev_data=str(tiny_corpus_dir / "test.jsonl"))

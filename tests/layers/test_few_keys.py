@@ -1,4 +1,4 @@
-"""Attention by sums against attention by matrix products, alone and within the relation pass."""
+"""Attention by sums against attention by matrix products."""
 
 import keras
 import numpy as np
