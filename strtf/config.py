@@ -311,9 +311,14 @@ class TrainingOptions(Options):
         "Undo the prior shift of discarded negatives: logit corrects 'No relation' by -log(negative_keep) "
         "outside training, weight trains kept negatives with weight 1/negative_keep, none is the paper.",
     )
+    calibrate: bool = option(
+        True,
+        "Set the probabilities right on the development split, after each epoch, and have a relation's count its "
+        "entities' too; off: the CRF's marginal and the relation's own (the paper).",
+    )
     tune_threshold: bool = option(
         True,
-        "Choose the threshold between 'No relation' and a relation by development F1, after each epoch; "
+        "Choose the probability that a relation must have by development F1, after each epoch; "
         "off: the most probable class (the paper).",
     )
     tune_entity_threshold: bool = option(

@@ -13,6 +13,7 @@ from strtf.data.corpus import read_corpus
 from strtf.errors import StrtfError
 from strtf.evaluation.run import evaluate_run, tune_run
 from strtf.evaluation.scores import ROWS
+from strtf.extraction.decision import Decision
 from strtf.extraction.predict import predict_run
 from strtf.run_dir import RunDir, read_tensors, write_tensors
 from strtf.training.train import train
@@ -115,13 +116,13 @@ class TestTuning:
         shutil.copytree(run.path, tmp_path / "run")
         spoilt = RunDir(tmp_path / "run")
         weights, _ = read_tensors(run.weights)
-        write_tensors(spoilt.weights, weights, {"no_relation_shift": 1e3, "entity_threshold": 2.0, "other": 1})
+        write_tensors(spoilt.weights, weights, {"relation_threshold": 2.0, "entity_threshold": 2.0})
         return spoilt
 
     def test_on_the_run_s_own_data_it_finds_what_training_chose(self, run, spoilt):
         table = tune_run(spoilt, {})
-        (weights, thresholds), (before, chosen) = read_tensors(spoilt.weights), read_tensors(run.weights)
-        assert thresholds == chosen | {"other": 1}
+        (weights, decision), (before, chosen) = read_tensors(spoilt.weights), read_tensors(run.weights)
+        assert decision == pytest.approx(chosen)
         assert all(np.array_equal(weights[name], value) for name, value in before.items())
         assert table.startswith("dev split, 24 sentences") and "entity_threshold 2.00 → " in table
 
@@ -130,7 +131,7 @@ class TestTuning:
 
     def test_only_what_is_asked_for(self, spoilt):
         tune_run(spoilt, {"training": {"tune_threshold": False}})
-        assert read_tensors(spoilt.weights)[1]["no_relation_shift"] == 1e3
+        assert read_tensors(spoilt.weights)[1]["relation_threshold"] == Decision().relation_threshold
 
     def test_a_failure_leaves_the_run_alone(self, spoilt):
         before = spoilt.weights.read_bytes()

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from strtf.evaluation.calibration import calibration
 from strtf.evaluation.errors import KINDS, RIGHT, SentenceErrors, entity_errors, relation_errors
 from strtf.evaluation.mentions import of_mentions
 from strtf.evaluation.rules import NearestRule, TypePairRule
@@ -36,27 +37,27 @@ class Comparison(NamedTuple):
     predicted: list[set]
 
 
-def evaluate(extractor: Extractor, sentences: Sequence[Sentence],
-             rules: tuple[TypePairRule, NearestRule] | None = None,
-             found: Sequence[Extraction] | None = None) -> dict:  # fmt: skip
+def evaluate(extractor: Extractor, sentences: Sequence[Sentence], found: Sequence[Extraction] | None = None,
+             given: Sequence[dict] | None = None) -> dict:  # fmt: skip
     """All scores of a split; arguments as of `compare_answers`, result as of `summarize`."""
-    return summarize(compare_answers(extractor, sentences, rules, found), lost_items(extractor, sentences))
+    return summarize(compare_answers(extractor, sentences, found, given), lost_items(extractor, sentences))
 
 
-def compare_answers(extractor: Extractor, sentences: Sequence[Sentence],
-                    rules: tuple[TypePairRule, NearestRule] | None = None, found: Sequence[Extraction] | None = None,
+def compare_answers(extractor: Extractor, sentences: Sequence[Sentence], found: Sequence[Extraction] | None = None,
+                    given: Sequence[dict] | None = None, rules: tuple[TypePairRule, NearestRule] | None = None,
                     known: frozenset | None = None) -> dict[str, Comparison]:  # fmt: skip
     """{row of ROWS: answers beside the gold standard}, rows as far as the model has the tasks.
 
     Args:
-        rules: the floor, where it is asked for.
         found: what the extractor finds in the sentences, where that is known; extracted when None.
+        given: `gold_pairs`, where that is known.
+        rules: the floor, where it is asked for.
         known: `known_mentions` of the training split, where seen and unseen ones are asked for.
     """
     rows = {}
     gold_relations = [relation_tuples(s.entities, s.relations) for s in sentences]
     if Task.NER in extractor.model.tasks:
-        found = found or extractor.extract([sentence.text for sentence in sentences])
+        found = extractor.extract([sentence.text for sentence in sentences]) if found is None else found
         rows["ner"] = entities = Comparison(
             *([entity_tuples(each.entities) for each in side] for side in (sentences, found))
         )
@@ -71,7 +72,8 @@ def compare_answers(extractor: Extractor, sentences: Sequence[Sentence],
                 *([{(i[0], i[2], i[4]) for i in items} for items in side] for side in relations)
             )
     if Task.RC in extractor.model.tasks:
-        rows["rc_gold"] = Comparison(gold_relations, [set(items) for items in gold_pairs(extractor, sentences)])
+        given = gold_pairs(extractor, sentences) if given is None else given
+        rows["rc_gold"] = Comparison(gold_relations, [set(items) for items in given])
     for name, rule in zip(("type_pair_rule", "nearest_rule"), rules or (), strict=False):
         rows[name] = Comparison(gold_relations, [_rule_tuples(rule, s) for s in sentences])
     return rows
@@ -92,6 +94,17 @@ def find_errors(sentences: Sequence[Sentence], rows: dict[str, Comparison]) -> d
             for truth, guess, known_to_truth, known_to_guess in zip(*rows[relations], *entities, strict=True)
         ]
     return errors
+
+
+def find_calibration(sentences: Sequence[Sentence], found: Sequence[Extraction]) -> dict[str, dict]:
+    """{row: `calibration`} of the entities and relations found in the sentences; rows without answers are left out."""
+    answers = {"ner": [], "rc_predicted": []}
+    for sentence, each in zip(sentences, found, strict=True):
+        gold = entity_tuples(sentence.entities), relation_tuples(sentence.entities, sentence.relations)
+        entities = zip(each.entities, each.entity_probabilities, strict=True)
+        answers["ner"] += [(p, (*entity.span, entity.type) in gold[0]) for entity, p in entities]
+        answers["rc_predicted"] += [(p, item in gold[1]) for item, p in relation_probabilities(each).items()]
+    return {name: calibration(*zip(*each, strict=True)) for name, each in answers.items() if each}
 
 
 def lost_items(extractor: Extractor, sentences: Sequence[Sentence]) -> collections.Counter:
@@ -132,7 +145,13 @@ def relation_tuples(entities: Iterable[Entity], relations: Iterable[Relation]) -
     return {(head.span, head.type, tail.span, tail.type, name) for head, tail, name in pairs}
 
 
-def gold_pairs(extractor: Extractor, sentences: Sequence[Sentence]) -> list[dict]:
+def relation_probabilities(found: Extraction) -> dict[tuple, float]:
+    """{strict tuple: probability}."""
+    each = (relation_tuples(found.entities, [relation]) for relation in found.relations)
+    return {item: p for (item,), p in zip(each, found.relation_probabilities, strict=True)}
+
+
+def gold_pairs(extractor: Extractor, sentences: Sequence[Sentence]) -> list[dict[tuple, float]]:
     """Relations between gold entities: for each sentence {strict tuple: margin}."""
     featurizer = extractor.featurizer
     kept = [featurizer.representable(sentence, collections.Counter())[2] for sentence in sentences]
@@ -161,6 +180,8 @@ def score_table(scores: dict, title: str) -> str:
     text = f"{title}\n{_percent(rows)}"
     for name, sides in scores.get("errors", {}).items():
         text += f"\n\n{ROWS[name]}, by kind of error\n{_error_counts(sides, KINDS[name])}"
+    for name, each in scores.get("calibration", {}).items():
+        text += f"\n\n{ROWS[name]}, by probability (expected calibration error {100 * each['ece']:.2f})\n{_bins(each)}"
     for name in ("ner", "rc_predicted" if "rc_predicted" in scores else "rc_gold"):
         if scores["per_type"].get(name):  # neither gold nor predicted items: no types
             types = [(f"  {kind}", score) for kind, score in scores["per_type"][name].items()]
@@ -182,6 +203,15 @@ def _percent(rows: Sequence[tuple[str, dict]]) -> str:
         index=[label for label, _ in rows],
         columns=["P", "R", "F1", "gold", "predicted", "correct"],
     )
+    return table.to_string(float_format="{:.2f}".format)
+
+
+def _bins(calibration: dict) -> str:
+    """Mean probability and share of right answers in percent, the surest first."""
+    bins = calibration["bins"][::-1]
+    rows = [[each["answers"], 100 * each["probability"], 100 * each["right"]] for each in bins]
+    index = [f"  {100 * each['from']:.0f} to {100 * each['to']:.0f}" for each in bins]
+    table = pd.DataFrame(rows, index=index, columns=["answers", "probability", "right"])
     return table.to_string(float_format="{:.2f}".format)
 
 

@@ -5,13 +5,21 @@ from strtf.data.load import load_split, load_training_splits
 from strtf.device import describe_device
 from strtf.evaluation.error_page import write_error_page
 from strtf.evaluation.errors import count_errors
-from strtf.evaluation.evaluate import compare_answers, evaluate, find_errors, lost_items, score_table, summarize
+from strtf.evaluation.evaluate import (
+    compare_answers,
+    evaluate,
+    find_calibration,
+    find_errors,
+    lost_items,
+    score_table,
+    summarize,
+)
 from strtf.evaluation.mentions import known_mentions
 from strtf.evaluation.rules import NearestRule, TypePairRule
-from strtf.evaluation.threshold import tune_thresholds
+from strtf.evaluation.threshold import tune_decision
 from strtf.extraction.cost import announce, extraction_cost
 from strtf.extraction.extractor import Extractor
-from strtf.extraction.load import load_extractor, thresholds
+from strtf.extraction.load import load_extractor
 from strtf.models.base import Task
 from strtf.run_dir import RunDir, check_writable, read_as, read_tensors, write_json, write_tensors
 from strtf.schema import Sentence
@@ -42,10 +50,12 @@ def evaluate_run(
     extractor, sentences = _open(run_dir, split, experiment)
     rules = (read_as(run_dir.rules, TypePairRule.from_json), read_as(run_dir.rules, NearestRule.from_json))
     found = extractor.extract([s.text for s in sentences]) if Task.NER in extractor.model.tasks else None
-    rows = compare_answers(extractor, sentences, rules, found, known)
+    rows = compare_answers(extractor, sentences, found, rules=rules, known=known)
     errors = find_errors(sentences, rows)
     scores = summarize(rows, lost_items(extractor, sentences))
     scores |= {"errors": {name: count_errors(*rows[name], each) for name, each in errors.items()}}
+    if found:
+        scores |= {"calibration": find_calibration(sentences, found)}
     title = f"{split} split, {len(sentences)} sentences, {run_dir.path}"
     table = score_table(scores, title)
     if json_path:
@@ -66,12 +76,12 @@ def tune_run(run_dir: RunDir, given: dict[str, dict]) -> str:
     """
     experiment = run_dir.require().read_experiment().override(given)
     extractor, sentences = _open(run_dir, "dev", experiment)
-    before = thresholds(extractor)
-    found = tune_thresholds(extractor, sentences, experiment.training)
-    scores = evaluate(extractor, sentences, found=found)
-    values, state = read_tensors(run_dir.weights)
-    write_tensors(run_dir.weights, values, state | thresholds(extractor))
-    changes = (f"{name} {before[name]:.2f} → {now:.2f}" for name, now in thresholds(extractor).items())
+    before = extractor.decision.to_json()
+    answers = tune_decision(extractor, sentences, experiment.training)
+    scores = evaluate(extractor, sentences, *answers)
+    chosen = extractor.decision.to_json()
+    write_tensors(run_dir.weights, read_tensors(run_dir.weights)[0], chosen)
+    changes = (f"{name} {before[name]:.2f} → {now:.2f}" for name, now in chosen.items())
     return score_table(scores, f"dev split, {len(sentences)} sentences, {run_dir.path}: {', '.join(changes)}")
 
 

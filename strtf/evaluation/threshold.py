@@ -1,126 +1,153 @@
-"""Thresholds that the development split chooses: between "No relation" and a relation, and for lone entities.
+"""What a development split chooses of an extractor's decision: temperature, slope and offset, shift, thresholds.
 
-The most probable class is the best answer to one pair, but not what makes the best F1 over many: where relations are
-rare, or annotated with gaps, a lower threshold finds more than it spoils. `Extractor.no_relation_shift` is that
-threshold on the margin between a relation's logit and that of "No relation".
+*Probabilities.* A network is far too sure of what it was shown often. The temperature of the CRF and the line from a
+relation's margin to its log-odds are those under which the answers' probabilities are likeliest (`calibration.py`): of
+the best tagging's entities, and of relations between gold entities.
 
-Likewise the best tagging of a sentence is not what makes the best F1 over many entities: `Extractor.entity_shift` is
-added to the score of every entity before the best tagging is sought. And that holds entities which are hardly likelier
-than not: `Extractor.entity_threshold` is the probability that an entity must have; those that a relation holds stay in
-any case, so it changes no relation.
+*Thresholds.* The most probable class is the best answer to one pair, but not what makes the best F1 over many: where
+relations are rare, or annotated with gaps, a lower threshold finds more than it spoils. Likewise the best tagging of a
+sentence is not what makes the best F1 over many entities: `entity_shift` is added to the score of every entity before
+the best tagging is sought. And that holds entities which are hardly likelier than not: `entity_threshold` is the
+probability that an entity must have; those that a relation holds stay in any case, so it changes no relation.
 """
 
-import math
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
 
 from strtf.config import TrainingOptions
-from strtf.evaluation.evaluate import entity_tuples, gold_pairs, relation_tuples
+from strtf.evaluation.calibration import negative_log_likelihood, platt_scaling
+from strtf.evaluation.evaluate import entity_tuples, gold_pairs, relation_probabilities, relation_tuples
 from strtf.evaluation.scores import compare
 from strtf.extraction.extractor import Extraction, Extractor
+from strtf.extraction.load import untuned
 from strtf.models.base import Task
 from strtf.schema import Sentence
 
 # Few, so that a small split does not choose by a single entity; of equal ones, the first.
 ENTITY_SHIFTS = (0.0, 0.5, -0.5, 1.0, -1.0, 1.5, -1.5, 2.0, -2.0, 3.0, -3.0)
+ENTITY_TEMPERATURES = (1.0, 0.5, 0.7, 0.85, 1.2, 1.4, 1.7, 2.0, 2.4, 2.8, 3.4, 4.0)
 # Few too; and none so near to 1, where most entities are, that the rounding of another batch would decide.
 ENTITY_THRESHOLDS = tuple(percent / 100 for percent in range(0, 100, 5))
+_NEXT_TO_ONE = 1.0 - 1e-12
 
 
-def tune_thresholds(
-    extractor: Extractor, sentences: Sequence[Sentence], options: TrainingOptions
-) -> list[Extraction] | None:
-    """Sets the thresholds that the options want tuned, as far as the model has the tasks.
+class Answers(NamedTuple):
+    """What an extractor says of sentences, as far as its model has the tasks.
+
+    Attributes:
+        found: of each text.
+        given: relations between each sentence's gold entities, see `gold_pairs`.
+    """
+
+    found: list[Extraction] | None = None
+    given: list[dict] | None = None
+
+
+def tune_decision(extractor: Extractor, sentences: Sequence[Sentence], options: TrainingOptions) -> Answers:
+    """Sets the extractor's decision to what the options want chosen on the sentences; nothing of its old one is left.
 
     Returns:
-        What the extractor finds in the sentences with them, where that came out; else None.
+        What the extractor says of the sentences with it.
     """
-    found, tasks = None, extractor.model.tasks
-    if options.tune_entity_threshold and Task.NER in tasks:
-        tune_entity_shift(extractor, sentences)  # first: it decides what the relations are between
-    if options.tune_threshold and Task.RC in tasks:
-        found = tune_threshold(extractor, sentences)
-    if options.tune_entity_threshold and Task.NER in tasks:
-        found = tune_entity_threshold(extractor, sentences, found)
-    return found
+    tasks, found, given = extractor.model.tasks, None, None
+    extractor.decision = untuned(options)
+    if Task.NER in tasks:
+        _tune_tagging(extractor, sentences, options)
+    if Task.RC in tasks:
+        given = _tune_given(extractor, sentences, options)
+    if Task.NER in tasks:
+        found = _tune_found(extractor, sentences, options)
+    return Answers(found, given)
 
 
-def tune_threshold(extractor: Extractor, sentences: Sequence[Sentence]) -> list[Extraction] | None:
-    """Sets the `no_relation_shift` with the highest F1 on the sentences.
-
-    Relations between predicted entities where the model tags, between gold ones where it does not. Without any
-    correct relation at whatever threshold, the extractor's own shift stays.
-
-    Returns:
-        What the extractor finds in the sentences with that threshold, relations' probabilities given that there is
-        one, and with no threshold for entities; None where the model does not tag.
-    """
-    before, lone_before = extractor.no_relation_shift, extractor.entity_threshold
-    # every pair names a relation, and every entity is found
-    extractor.no_relation_shift, extractor.entity_threshold = -math.inf, 0.0
-    try:
-        tags = Task.NER in extractor.model.tasks
-        found = extractor.extract([sentence.text for sentence in sentences]) if tags else None
-        scored = list(map(_margins, found)) if tags else gold_pairs(extractor, sentences)
-    finally:
-        extractor.no_relation_shift, extractor.entity_threshold = before, lone_before
-    gold = [relation_tuples(sentence.entities, sentence.relations) for sentence in sentences]
-    margins = [
-        (margin, item in truth) for truth, items in zip(gold, scored, strict=True) for item, margin in items.items()
-    ]
-    best = best_threshold(margins, sum(map(len, gold)))
-    extractor.no_relation_shift = before if best is None else best
-    return [extraction.above(extractor.no_relation_shift) for extraction in found] if tags else None
-
-
-def tune_entity_shift(extractor: Extractor, sentences: Sequence[Sentence]) -> None:
-    """Sets the `entity_shift` with the highest F1 of entities on the sentences; of equal ones, that nearest to 0."""
-    gold = [entity_tuples(sentence.entities) for sentence in sentences]
-    found = extractor.entities_with_shifts([sentence.text for sentence in sentences], ENTITY_SHIFTS)
-    scores = [compare(gold, [entity_tuples(entities) for entities in of_shift]).f1 for of_shift in found]
-    extractor.entity_shift = ENTITY_SHIFTS[scores.index(max(scores))]
-
-
-def tune_entity_threshold(
-    extractor: Extractor, sentences: Sequence[Sentence], found: Sequence[Extraction] | None = None
-) -> list[Extraction]:
-    """Sets the `entity_threshold` with the highest F1 on the sentences; of equal ones, the lowest.
-
-    Args:
-        found: what the extractor finds in them without such a threshold; extracted when None.
-
-    Returns:
-        What it finds with it.
-    """
-    if found is None:
-        extractor.entity_threshold = 0.0
-        found = extractor.extract([sentence.text for sentence in sentences])
-    gold = [entity_tuples(sentence.entities) for sentence in sentences]
-
-    def f1(threshold: float) -> float:
-        return compare(gold, [entity_tuples(each.confident(threshold).entities) for each in found]).f1
-
-    extractor.entity_threshold = max(ENTITY_THRESHOLDS, key=f1)
-    return [each.confident(extractor.entity_threshold) for each in found]
-
-
-def best_threshold(margins: Iterable[tuple[float, bool]], gold: int) -> float | None:
-    """The threshold on (margin, correct) with the highest F1; halfway between two margins. None: nothing is correct.
+def best_threshold(scored: Iterable[tuple[float, bool]], gold: int) -> float | None:
+    """The threshold on (probability, correct) with the highest F1; halfway between two. None: nothing is correct.
 
     Args:
         gold: correct items there are in all.
     """
-    ordered = sorted(margins, reverse=True)
+    ordered = sorted(scored, reverse=True)
     best_f1, best, correct = 0.0, None, 0
-    for kept, (margin, is_correct) in enumerate(ordered, start=1):
+    for kept, (probability, is_correct) in enumerate(ordered, start=1):
         correct += is_correct
-        following = ordered[kept][0] if kept < len(ordered) else margin - 1.0
+        following = ordered[kept][0] if kept < len(ordered) else 0.0
         f1 = 2 * correct / (kept + gold)
-        if f1 > best_f1 and following < margin:  # equal margins stand or fall together
-            best_f1, best = f1, (margin + following) / 2
+        if f1 > best_f1 and following < probability:  # equal ones stand or fall together
+            best_f1, best = f1, min((probability + following) / 2, _NEXT_TO_ONE)
     return best
 
 
-def _margins(found: Extraction) -> dict[tuple, float]:
-    """{strict tuple: margin}."""
-    each = (relation_tuples(found.entities, [relation]) for relation in found.relations)
-    return {item: margin for (item,), margin in zip(each, found.relation_margins, strict=True)}
+def _tune_tagging(extractor: Extractor, sentences: Sequence[Sentence], options: TrainingOptions) -> None:
+    """Temperature and shift, from one pass over the sentences."""
+    shifts = ENTITY_SHIFTS if options.tune_entity_threshold else ()
+    temperatures = ENTITY_TEMPERATURES if options.calibrate else ()
+    if not shifts and not temperatures:
+        return
+    tried = [(0.0, temperature) for temperature in temperatures] + [(shift, None) for shift in shifts]
+    answers = extractor.try_entities([sentence.text for sentence in sentences], tried)
+    gold = [entity_tuples(sentence.entities) for sentence in sentences]
+    if any(map(any, answers[: len(temperatures)])):  # else nothing was found
+        losses = [_entity_loss(gold, of_one) for of_one in answers[: len(temperatures)]]
+        extractor.decision.entity_temperature = temperatures[losses.index(min(losses))]
+    if shifts:
+        f1 = [_entity_f1(gold, of_one) for of_one in answers[len(temperatures) :]]
+        extractor.decision.entity_shift = shifts[f1.index(max(f1))]
+
+
+def _tune_given(extractor: Extractor, sentences: Sequence[Sentence], options: TrainingOptions) -> list[dict]:
+    """Slope, offset and threshold of relations between gold entities; returns these relations."""
+    decision, gold = extractor.decision, [relation_tuples(s.entities, s.relations) for s in sentences]
+    threshold, decision.given_threshold = decision.given_threshold, 0.0  # every pair names a relation
+    scored = gold_pairs(extractor, sentences)
+    decision.given_threshold = threshold
+    margins = np.array([margin for items in scored for margin in items.values()])
+    right = [item in truth for truth, items in zip(gold, scored, strict=True) for item in items]
+    if options.calibrate:
+        decision.relation_ends = 1.0
+        line = platt_scaling(margins, right)
+        decision.relation_slope, decision.relation_offset = line or (decision.relation_slope, decision.relation_offset)
+    probabilities = decision.relation_probabilities(margins, np.ones((len(margins), 2))).tolist()
+    if options.tune_threshold:
+        best = best_threshold(zip(probabilities, right, strict=True), sum(map(len, gold)))
+        decision.given_threshold = threshold if best is None else best
+    of_each = iter(probabilities)
+    return [{item: m for item, m in items.items() if next(of_each) > decision.given_threshold} for items in scored]
+
+
+def _tune_found(extractor: Extractor, sentences: Sequence[Sentence], options: TrainingOptions) -> list[Extraction]:
+    """Thresholds of relations between found entities and of entities; returns what is found."""
+    decision = extractor.decision
+    threshold, decision.relation_threshold = decision.relation_threshold, 0.0
+    found = extractor.extract([sentence.text for sentence in sentences])
+    decision.relation_threshold = threshold
+    if options.tune_threshold:
+        gold = [relation_tuples(sentence.entities, sentence.relations) for sentence in sentences]
+        scored = [
+            (probability, item in truth)
+            for truth, each in zip(gold, found, strict=True)
+            for item, probability in relation_probabilities(each).items()
+        ]
+        best = best_threshold(scored, sum(map(len, gold)))
+        decision.relation_threshold = threshold if best is None else best
+    found = [each.decided(decision) for each in found]
+    if options.tune_entity_threshold:
+        decision.entity_threshold = _best_entity_threshold(sentences, found)
+    return [each.confident(decision.entity_threshold) for each in found]
+
+
+def _best_entity_threshold(sentences: Sequence[Sentence], found: Sequence[Extraction]) -> float:
+    """Of equal ones, the lowest."""
+    gold = [entity_tuples(sentence.entities) for sentence in sentences]
+    f1 = [compare(gold, [entity_tuples(e.confident(t).entities) for e in found]).f1 for t in ENTITY_THRESHOLDS]
+    return ENTITY_THRESHOLDS[f1.index(max(f1))]
+
+
+def _entity_f1(gold: Sequence[set], answers) -> float:
+    return compare(gold, [entity_tuples(entity for entity, _ in of_text) for of_text in answers]).f1
+
+
+def _entity_loss(gold: Sequence[set], answers) -> float:
+    pairs = [(p, (*e.span, e.type) in truth) for truth, found in zip(gold, answers, strict=True) for e, p in found]
+    return negative_log_likelihood(*zip(*pairs, strict=True))

@@ -16,6 +16,7 @@ from strtf.data.features import Featurizer, TokenizedText, entity_of
 from strtf.data.pairs import pack_pairs, pair_sizes, rivals_between
 from strtf.data.shapes import ExactShapes
 from strtf.extraction.compiled import compiled, compiles_each_shape, few_shapes
+from strtf.extraction.decision import Decision
 from strtf.models.base import ExtractionModel, Task
 from strtf.schema import Entity, Relation, directed
 from strtf.text.windows import Window, first_window_holding, owner_bounds
@@ -28,9 +29,9 @@ class Extraction:
     """What was found in one text; entities in text order.
 
     Attributes:
-        entity_probabilities: marginal probability of each span under the CRF.
-        relation_probabilities: softmax probability of each relation's class.
-        relation_margins: the class's logit less that of "No relation", before any shift.
+        entity_probabilities: of each entity; what is meant, says `decision.py`.
+        relation_probabilities: of each triple.
+        relation_margins: the class's logit less that of "No relation".
     """
 
     entities: tuple[Entity, ...]
@@ -39,10 +40,16 @@ class Extraction:
     relation_probabilities: tuple[float, ...] = ()
     relation_margins: tuple[float, ...] = ()
 
-    def above(self, margin: float) -> "Extraction":
-        """Without the relations whose margin is not above this one."""
-        kept = [i for i, value in enumerate(self.relation_margins) if value > margin]
-        parts = (self.relations, self.relation_probabilities, self.relation_margins)
+    def ends(self) -> np.ndarray:
+        """The probabilities of each relation's entities. [r, 2]."""
+        of = {entity.id: p for entity, p in zip(self.entities, self.entity_probabilities, strict=True)}
+        return np.array([(of[r.head], of[r.tail]) for r in self.relations]).reshape(-1, 2)
+
+    def decided(self, decision: Decision) -> "Extraction":
+        """With probabilities of relations as the decision has them, and none that it does not keep."""
+        probabilities = decision.relation_probabilities(self.relation_margins, self.ends())
+        kept = np.flatnonzero(probabilities > decision.relation_threshold).tolist()
+        parts = (self.relations, probabilities.tolist(), self.relation_margins)
         return Extraction(self.entities, self.entity_probabilities, *(tuple(part[i] for i in kept) for part in parts))
 
     def confident(self, threshold: float) -> "Extraction":
@@ -96,24 +103,17 @@ class Extractor:
         model: the model.
         featurizer: the run's tokenizer, tags, windows and pair filter.
         options: `ModelOptions` of the run.
-        no_relation_shift: added to the "No relation" logit: the margin a relation must have. See `PriorCorrection`
-            and `evaluation/threshold.py`.
-        entity_threshold: probability that an entity must have which no relation holds; see there too.
-        entity_shift: added to the score of every entity before the best tagging is sought: more entities above 0, fewer
-            below; see there too.
+        decision: from scores to answers; may be replaced at any time.
         shapes: how batches are padded; what suits the backend when None.
         jit_compile: compile with XLA, also on TensorFlow.
     """
 
-    def __init__(self, model: ExtractionModel, featurizer: Featurizer, options, no_relation_shift: float = 0.0,
-                 entity_threshold: float = 0.0, entity_shift: float = 0.0, shapes: Shapes | None = None,
-                 jit_compile: bool = False):  # fmt: skip
+    def __init__(self, model: ExtractionModel, featurizer: Featurizer, options, decision: Decision | None = None,
+                 shapes: Shapes | None = None, jit_compile: bool = False):  # fmt: skip
         self.model = model
         self.featurizer = featurizer
         self.options = options
-        self.no_relation_shift = no_relation_shift
-        self.entity_threshold = entity_threshold
-        self.entity_shift = entity_shift
+        self.decision = decision or Decision()
         self.shapes = shapes or _shapes(model, options, jit_compile or compiles_each_shape())
         self._encode = compiled(model, model.encode, jit_compile)
         if Task.NER in model.tasks:
@@ -133,31 +133,45 @@ class Extractor:
         spans: list[list[_Span]] = [[] for _ in documents]
         related: list[list[tuple]] = [[] for _ in documents]
         for items, batch, states in self._encoded(self._items(documents)):
-            found = self._spans(items, batch, states, self.entity_shift)
+            tagged, emissions = self._tagged(items, batch, states, self.decision.entity_shift)
+            found = self._with_probabilities(items, tagged, batch, emissions, self.decision.entity_temperature)
             _keep_owned(spans, items, found, owned)
             alone = [len(documents[item.document].windows) == 1 for item in items]
             if Task.RC in self.model.tasks and any(alone):
                 found = [s if is_alone else [] for s, is_alone in zip(found, alone, strict=True)]
-                self._relate(items, found, batch, states, related)
+                self._relate(items, found, batch, states, related, self.decision.relation_threshold)
         spans = [_without_overlaps(s) for s in spans]
         if Task.RC in self.model.tasks:
             long = [i for i, document in enumerate(documents) if len(document.windows) > 1]
-            self._relate_windows(documents, spans, long, related)
+            self._relate_windows(documents, spans, long, related, self.decision.relation_threshold)
         return [self._result(*parts) for parts in zip(documents, spans, related, strict=True)]
 
-    def entities_with_shifts(self, texts: Sequence[str], shifts: Sequence[float]) -> list[list[tuple[Entity, ...]]]:
-        """What `extract` would find as entities, no threshold applied, with each `entity_shift`: by shift, by text."""
+    def try_entities(self, texts: Sequence[str], tried: Sequence[tuple[float, float | None]]):
+        """What `extract` would find as entities, no threshold applied, with other decisions.
+
+        Args:
+            tried: (`entity_shift`, `entity_temperature`) of each decision.
+
+        Returns:
+            for each of them, and each text: a list of (entity, probability); 1 where the temperature is None.
+        """
         self.model.require(Task.NER)
         documents = [self.featurizer.tokenize(text) for text in texts]
         owned = _owned(documents)
-        spans: list[list[list[_Span]]] = [[[] for _ in documents] for _ in shifts]
+        spans: list[list[list[_Span]]] = [[[] for _ in documents] for _ in tried]
         for items, batch, states in self._encoded(self._items(documents)):
-            for shift, of_shift in zip(shifts, spans, strict=True):
-                found = self._spans(items, batch, states, shift, with_probabilities=False)
-                _keep_owned(of_shift, items, found, owned)
+            of_shift = {}
+            for (shift, temperature), into in zip(tried, spans, strict=True):
+                if shift not in of_shift:
+                    of_shift[shift] = self._tagged(items, batch, states, shift)
+                tagged, emissions = of_shift[shift]
+                _keep_owned(into, items, self._with_probabilities(items, tagged, batch, emissions, temperature), owned)
         return [
-            [self._entities(*parts) for parts in zip(documents, map(_without_overlaps, of_shift), strict=True)]
-            for of_shift in spans
+            [
+                list(zip(self._entities(document, s), (span.probability for span in s), strict=True))
+                for document, s in zip(documents, map(_without_overlaps, found), strict=True)
+            ]
+            for found in spans
         ]
 
     def relate(self, texts: Sequence[str], entities: Sequence[Sequence[tuple[int, int, str]]]) -> list[list[Related]]:
@@ -174,7 +188,7 @@ class Extractor:
         documents = [self.featurizer.tokenize(text) for text in texts]
         spans = [[_Span(first, last, t, 1.0) for first, last, t in given] for given in entities]
         related: list[list[tuple]] = [[] for _ in texts]
-        self._relate_windows(documents, spans, range(len(documents)), related)
+        self._relate_windows(documents, spans, range(len(documents)), related, self.decision.given_threshold)
         return related
 
     # ------------------------------------------------------------------ tagging
@@ -192,17 +206,24 @@ class Extractor:
             batch = pad_sentences([item.ids for item in members], planned.length, planned.B)
             yield members, batch, self._encode(batch)
 
-    def _spans(self, items: Sequence[_Item], batch: Batch, states, shift: float, with_probabilities: bool = True):
-        """The spans of each window, in document tokens, with probabilities; 1 where those are not wanted."""
+    def _tagged(self, items: Sequence[_Item], batch: Batch, states, shift: float):
+        """(first, last, type) of the best tagging, of each layer of each window; and the emissions."""
         tags, emissions = self._tag(batch | {"entity_shift": np.float32(shift)}, states)
+        lengths = np.repeat([len(item.ids) for item in items], self.featurizer.num_layers)
+        rows = zip(np.asarray(tags), lengths, strict=False)
+        return [self.featurizer.scheme.decode(row[1 : length - 1]) for row, length in rows], emissions
+
+    def _with_probabilities(self, items: Sequence[_Item], tagged, batch: Batch, emissions, temperature: float | None):
+        """The spans of each window, in document tokens; their probability is 1 where the temperature is None."""
         scheme, num_layers = self.featurizer.scheme, self.featurizer.num_layers
-        rows = zip(np.asarray(tags), np.repeat([len(item.ids) for item in items], num_layers), strict=False)
-        found = [scheme.decode(row[1 : length - 1]) for row, length in rows]  # of each layer of each window
-        flat = [(row, first + 1, last + 1, *scheme.span_tags(t)) for row, s in enumerate(found) for first, last, t in s]
-        wanted = self._span_probabilities(batch, emissions, flat) if with_probabilities else [1.0] * len(flat)
-        probability = iter(wanted)
+        flat = [(r, first + 1, last + 1, *scheme.span_tags(t)) for r, s in enumerate(tagged) for first, last, t in s]
+        if temperature is None:
+            probability = itertools.repeat(1.0)
+        else:
+            batch = batch | {"entity_temperature": np.float32(temperature)}
+            probability = iter(self._span_probabilities(batch, emissions, flat))
         spans: list[list[_Span]] = [[] for _ in items]
-        for row, of_row in enumerate(found):
+        for row, of_row in enumerate(tagged):
             number, layer = divmod(row, num_layers)
             before = items[number].window.first_token
             spans[number] += [
@@ -230,7 +251,7 @@ class Extractor:
         return found
 
     # ------------------------------------------------------------------ relations
-    def _relate_windows(self, documents, spans, chosen, related) -> None:
+    def _relate_windows(self, documents, spans, chosen, related, threshold: float) -> None:
         """Scores the pairs of the chosen documents, each in the first window that holds it."""
         items, found = [], []
         for number in chosen:
@@ -248,16 +269,16 @@ class Extractor:
                 found.append((spans[number], held))
         order = {id(item): pairs for item, pairs in zip(items, found, strict=True)}
         for members, batch, states in self._encoded(items):
-            self._score(members, [order[id(item)] for item in members], batch, states, related)
+            self._score(members, [order[id(item)] for item in members], batch, states, related, threshold)
 
-    def _relate(self, items, found, batch, states, related) -> None:
+    def _relate(self, items, found, batch, states, related, threshold: float) -> None:
         """Scores all pairs of each window's own spans."""
         pairs = [(spans, self.featurizer.pairs([s.type for s in spans]).tolist()) for spans in found]
-        self._score(items, pairs, batch, states, related)
+        self._score(items, pairs, batch, states, related, threshold)
 
-    def _score(self, items, spans_and_pairs, batch: Batch, states, related) -> None:
-        """Appends the related pairs to `related[document]`."""
-        owners, rows, spans, types, rivals = [], [], [], [], []
+    def _score(self, items, spans_and_pairs, batch: Batch, states, related, threshold: float) -> None:
+        """Appends the pairs that are related with a probability above the threshold to `related[document]`."""
+        owners, rows, spans, types, rivals, ends = [], [], [], [], [], []
         number_of = self.featurizer.schema.entity_types.index
         for row, (item, (found, pairs)) in enumerate(zip(items, spans_and_pairs, strict=True)):
             shift = 1 - item.window.first_token
@@ -266,19 +287,21 @@ class Extractor:
             rivals.append(rivals_between(of_found, indices))
             for i, j in pairs:
                 owners.append((item.document, i, j))
+                ends.append((found[i].probability, found[j].probability))
                 rows.append(row)
                 spans.append((found[i].first, found[i].last, found[j].first, found[j].last))
                 spans[-1] = tuple(position + shift for position in spans[-1])
         if not owners:
             return
-        rows, spans = np.array(rows, np.int32), np.array(spans, np.int32)
+        rows, spans, ends = np.array(rows, np.int32), np.array(spans, np.int32), np.array(ends)
         facts = {"pair_types": np.concatenate(types), "pair_rivals": np.concatenate(rivals)}
         for part, packed in self._packed(rows, spans, facts, batch["token_ids"].shape):
-            logits = np.array(self._classify(batch | packed, states))[: len(part)]
-            for index, label, margin, probability in zip(part, *self._decide(logits), strict=True):
-                if label:
-                    document, i, j = owners[index]
-                    related[document].append(Related(i, j, label, margin, probability))
+            logits = np.asarray(self._classify(batch | packed, states))[: len(part)]  # [p, S]
+            labels, margins = 1 + logits[:, 1:].argmax(axis=1), logits[:, 1:].max(axis=1) - logits[:, 0]
+            probabilities = self.decision.relation_probabilities(margins, ends[part])
+            for k in np.flatnonzero(probabilities > threshold).tolist():
+                document, i, j = owners[part[k]]
+                related[document].append(Related(i, j, int(labels[k]), float(margins[k]), float(probabilities[k])))
 
     def _packed(self, rows: np.ndarray, spans: np.ndarray, facts: dict, shape: tuple[int, int]):
         """(indices of pairs, their packed arrays) of each chunk."""
@@ -288,14 +311,6 @@ class Extractor:
                     part,
                     pack_pairs(rows[part], spans[part], chunks.shape.size, {k: v[part] for k, v in facts.items()}),
                 )
-
-    def _decide(self, logits: np.ndarray):
-        """Best class, its margin and its probability: [p, S] -> three lists of p."""
-        margins = logits[:, 1:].max(axis=1) - logits[:, 0]
-        logits[:, 0] += self.no_relation_shift
-        shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-        probabilities = shifted / shifted.sum(axis=1, keepdims=True)
-        return probabilities.argmax(axis=1).tolist(), margins.tolist(), probabilities.max(axis=1).tolist()
 
     def _result(self, document: TokenizedText, spans: Sequence[_Span], related) -> Extraction:
         entities = self._entities(document, spans)
@@ -310,7 +325,7 @@ class Extractor:
             tuple(relations),
             tuple(pair.probability for pair in related),
             tuple(pair.margin for pair in related),
-        ).confident(self.entity_threshold)
+        ).confident(self.decision.entity_threshold)
 
     def _entities(self, document: TokenizedText, spans: Sequence[_Span]) -> tuple[Entity, ...]:
         return tuple(

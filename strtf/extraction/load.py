@@ -2,9 +2,10 @@
 
 import math
 
-from strtf.config import Experiment, PairFilter, PriorCorrection
+from strtf.config import Experiment, PairFilter, PriorCorrection, TrainingOptions
 from strtf.data.features import Featurizer
 from strtf.errors import StrtfError
+from strtf.extraction.decision import Decision
 from strtf.extraction.extractor import Extractor
 from strtf.layers.str_encoder import EncoderConfig
 from strtf.models.build import assign_named, build_model
@@ -30,19 +31,18 @@ def make_featurizer(experiment: Experiment, schema: Schema, vocabulary: Vocabula
 
 
 def make_extractor(experiment: Experiment, model, featurizer: Featurizer, jit_compile: bool = False) -> Extractor:
-    return Extractor(model, featurizer, experiment.model, no_relation_shift(experiment), jit_compile=jit_compile)
+    return Extractor(model, featurizer, experiment.model, untuned(experiment.training), jit_compile=jit_compile)
 
 
-def no_relation_shift(experiment: Experiment) -> float:
-    """Added to the "No relation" logit outside training.
+def untuned(training: TrainingOptions) -> Decision:
+    """What decides before a development split chooses, or without one: the most probable class, its prior undone.
 
     A classifier trained on positives and a share q of the negatives learns odds of "No relation" that are q times
-    too small (case-control sampling); -log q on its logit sets them right.
+    too small (case-control sampling); log q on the margin sets them right.
     """
-    training = experiment.training
     if training.prior_correction is not PriorCorrection.LOGIT or training.negative_keep == 0.0:
-        return 0.0
-    return -math.log(training.negative_keep)
+        return Decision()
+    return Decision(relation_offset=math.log(training.negative_keep))
 
 
 def load_extractor(run_dir: RunDir, experiment: Experiment | None = None, jit_compile: bool = False) -> Extractor:
@@ -65,14 +65,8 @@ def load_extractor(run_dir: RunDir, experiment: Experiment | None = None, jit_co
     values, state = read_tensors(run_dir.weights)
     assign_named(model.trainable_variables, values, str(run_dir.weights))
     extractor = make_extractor(experiment, model, make_featurizer(experiment, schema, vocabulary), jit_compile)
-    for name, own in thresholds(extractor).items():
-        setattr(extractor, name, float(state.get(name, own)))
+    extractor.decision = Decision.from_json(state, extractor.decision)
     return extractor
-
-
-def thresholds(extractor: Extractor) -> dict[str, float]:
-    """What is kept with the weights, because the development split chooses it for them."""
-    return {name: getattr(extractor, name) for name in ("no_relation_shift", "entity_threshold", "entity_shift")}
 
 
 def _encoder_config(values: dict) -> EncoderConfig:

@@ -190,10 +190,14 @@ class Crf(keras.layers.Layer):
         emissions, transitions = self._potentials(emissions, lengths, legal)
         return crf_decode(emissions, transitions, lengths)
 
-    def span_log_marginals(self, emissions, lengths, *spans, legal=True):
-        """`crf_span_log_marginals` [E]; `spans` are that function's arguments from `span_sentence` on."""
+    def span_log_marginals(self, emissions, lengths, *spans, legal=True, temperature=1.0):
+        """`crf_span_log_marginals` [E]; `spans` are that function's arguments from `span_sentence` on.
+
+        Args:
+            temperature: scalar above 0 that divides all scores; above 1, probabilities are less extreme.
+        """
         emissions, transitions = self._potentials(emissions, lengths, legal)
-        return crf_span_log_marginals(emissions, transitions, lengths, *spans)
+        return crf_span_log_marginals(emissions / temperature, transitions / temperature, lengths, *spans)
 
     def _potentials(self, emissions, lengths, legal):
         emissions, transitions = _as_float(emissions, self.transitions)

@@ -89,8 +89,8 @@ class ExtractionModel(keras.Model):
         """Viterbi tags [B·L, T] int32 of all tokens ([CLS] is outside) and emissions [B·L, T-1, C] float32, L being
         the layers of tags.
 
-        `entity_shift` in the batch, scalar float32, is added to the score of each entity, whatever its length; the
-        emissions have it too.
+        `entity_shift` in the batch, scalar float32, is added to the score of each entity, whatever its length, before
+        the best tags are sought; the emissions are without it.
         """
         raise NotImplementedError
 

@@ -75,13 +75,14 @@ class CrfTagging(ExtractionModel):
     def tag(self, batch, states):
         self.require(Task.NER)
         emissions = self.emissions(states)
-        if "entity_shift" in batch:
-            emissions = emissions + batch["entity_shift"] * self._begins
-        tags, _ = self.crf.decode(emissions, self._tagged(batch), legal=self.legal_decoding)
+        shift = batch["entity_shift"] * self._begins if "entity_shift" in batch else 0.0
+        tags, _ = self.crf.decode(emissions + shift, self._tagged(batch), legal=self.legal_decoding)
         return ops.pad(tags, ((0, 0), (1, 0))), emissions  # [B·L, T]
 
     def span_log_probabilities(self, batch, emissions, spans):
         """Log marginal probability of entity spans under the CRF.
+
+        `entity_temperature` in the batch, scalar float32, divides all scores; 1 where there is none.
 
         Args:
             emissions: [B·L, T-1, C] from `tag`.
@@ -93,8 +94,14 @@ class CrfTagging(ExtractionModel):
         """
         tags = (spans["begin"], spans["inside"], spans["last"], spans["single"])
         places = (spans["sentence"], spans["start"] - 1, spans["end"] - 1)
-        lengths = self._tagged(batch)
-        return self.crf.span_log_marginals(emissions, lengths, *places, *tags, legal=self.legal_decoding)
+        return self.crf.span_log_marginals(
+            emissions,
+            self._tagged(batch),
+            *places,
+            *tags,
+            legal=self.legal_decoding,
+            temperature=batch.get("entity_temperature", 1.0),
+        )
 
     def tag_loss(self, batch, states, training=False):
         emissions = self.emissions(states, training)

@@ -49,9 +49,7 @@ class TokenGraph:
         self.model.require(Task.NER)
         self.schema = extractor.featurizer.schema
         self.num_layers = extractor.featurizer.num_layers
-        self.no_relation_shift = extractor.no_relation_shift
-        self.entity_threshold = extractor.entity_threshold
-        self.entity_shift = extractor.entity_shift
+        self.decision = extractor.decision
         self.scorer = None
         if Task.RC in self.model.tasks:
             self.scorer = PairScorer(self.model, extractor.options, self.schema.num_classes)
@@ -59,11 +57,12 @@ class TokenGraph:
 
     def tag(self, batch, states):
         """Tags [B·L, T] int32 and the `Spans` they spell."""
-        tags, emissions = self.model.tag(batch | {"entity_shift": self.entity_shift}, states)
+        tags, emissions = self.model.tag(batch | {"entity_shift": self.decision.entity_shift}, states)
         row, start, end, kind = decode_tags(tags, tf.repeat(batch["lengths"], self.num_layers))
         begin = 1 + len(PREFIXES) * kind
         places = {"sentence": row, "start": start, "end": end}
         spelled = {"begin": begin, "inside": begin + 1, "last": begin + 2, "single": begin + 3}
+        batch = batch | {"entity_temperature": self.decision.entity_temperature}
         log_p = self.model.span_log_probabilities(batch, emissions, places | spelled)
         layer, row = row % self.num_layers, row // self.num_layers
         spans = Spans(row, start, end, kind, layer, tf.exp(log_p))
@@ -89,17 +88,27 @@ class TokenGraph:
         pairs = tf.stack([first, second], axis=1)  # [P, 2]
         facts = tf.gather(spans.kind, pairs), rivals_between(spans.kind, len(self.schema.entity_types), pairs)
         logits = self.scorer(batch, states, facts, *row_of_pair(first, second))  # [P, S]
-        shift = np.zeros(self.schema.num_classes, np.float32)
-        shift[0] = self.no_relation_shift
-        p = tf.nn.softmax(logits + shift)
-        label = tf.argmax(p, axis=1, output_type=tf.int32)
-        related = tf.where(label > 0)[:, 0]
-        return Pairs(*(tf.gather(column, related) for column in (first, second, label, tf.reduce_max(p, axis=1))))
+        label = 1 + tf.argmax(logits[:, 1:], axis=1, output_type=tf.int32)
+        log_p = self._log_probability(logits, tf.gather(spans.probability, pairs))
+        related = tf.where(log_p > np.log(max(self.decision.relation_threshold, np.finfo(np.float32).tiny)))[:, 0]
+        return Pairs(*(tf.gather(column, related) for column in (first, second, label, tf.exp(log_p))))
+
+    def _log_probability(self, logits, ends):
+        """`Decision.relation_probabilities` of logits [P, S] and their entities' [P, 2], as logarithms: [P] float32.
+
+        float32 holds probabilities near 1 in this way.
+        """
+        margin = tf.reduce_max(logits[:, 1:], axis=1) - logits[:, 0]
+        log_odds = self.decision.relation_slope * margin + self.decision.relation_offset
+        log_p = -tf.math.softplus(-log_odds)
+        if not self.decision.relation_ends:
+            return log_p
+        return log_p + self.decision.relation_ends * tf.reduce_sum(tf.math.log(ends), axis=1)
 
     def confident(self, spans: Spans, pairs: Pairs) -> tuple[Spans, Pairs]:
         """Without the spans that are less probable than `entity_threshold` and in no pair; indices are those left."""
         members = tf.concat([pairs.first, pairs.second], axis=0)
-        kept = (spans.probability >= self.entity_threshold) | (count_by(members, tf.size(spans.row)) > 0)
+        kept = (spans.probability >= self.decision.entity_threshold) | (count_by(members, tf.size(spans.row)) > 0)
         place = tf.cumsum(tf.cast(kept, tf.int32)) - 1
         spans = spans.choose(kept)
         return spans, pairs._replace(first=tf.gather(place, pairs.first), second=tf.gather(place, pairs.second))

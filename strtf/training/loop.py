@@ -10,9 +10,8 @@ from strtf.config import Experiment
 from strtf.data.batches import Batch, TrainingBatches
 from strtf.errors import StrtfError
 from strtf.evaluation.evaluate import evaluate
-from strtf.evaluation.threshold import tune_thresholds
+from strtf.evaluation.threshold import tune_decision
 from strtf.extraction.extractor import Extractor
-from strtf.extraction.load import thresholds
 from strtf.extraction.read_ahead import ReadAhead
 from strtf.models.build import named_values
 from strtf.progress import progress
@@ -122,8 +121,8 @@ class Trainer:
     def _development_scores(self, summaries: Summaries) -> dict:
         if not self.dev:
             return {}
-        found = tune_thresholds(self.extractor, self.dev, self.options)
-        scores = evaluate(self.extractor, self.dev, found=found)
+        answers = tune_decision(self.extractor, self.dev, self.options)
+        scores = evaluate(self.extractor, self.dev, *answers)
         f1 = {name: score["f1"] for name, score in scores.items() if "f1" in score}
         summaries.write(self.state.epoch + 1, f1, "dev_f1")
         return {"dev_f1": f1}
@@ -135,7 +134,7 @@ class Trainer:
         if score > state.best_f1 or state.best_f1 <= 0.0 or not self.dev:
             state.best_f1, state.best_epoch = score, record["epoch"]
             values = named_values(self.model.trainable_variables)
-            write_tensors(self.run_dir.weights, values, thresholds(self.extractor))
+            write_tensors(self.run_dir.weights, values, self.extractor.decision.to_json())
 
     def _finish_epoch(self, record: dict) -> None:
         state = self.state

@@ -12,7 +12,15 @@ from strtf.config import Experiment, OverlapPolicy
 from strtf.data.features import Featurizer
 from strtf.errors import DataError
 from strtf.evaluation.errors import count_errors
-from strtf.evaluation.evaluate import compare_answers, evaluate, find_errors, score_table, summarize
+from strtf.evaluation.evaluate import (
+    Comparison,
+    compare_answers,
+    evaluate,
+    find_calibration,
+    find_errors,
+    score_table,
+    summarize,
+)
 from strtf.evaluation.mentions import known_mentions
 from strtf.evaluation.rules import NearestRule, TypePairRule
 from strtf.evaluation.scores import ROWS
@@ -170,7 +178,8 @@ def test_rows_follow_the_tasks(answering, tasks, rows):
 
 def test_rules_have_rows_of_their_own(answering):
     rule = TypePairRule.fit([GOLD])
-    scores = evaluate(answering([GOLD]), [GOLD], (rule, NearestRule(rule.relation_classes)))
+    rows = compare_answers(answering([GOLD]), [GOLD], rules=(rule, NearestRule(rule.relation_classes)))
+    scores = summarize(rows, collections.Counter())
     assert counts(scores["type_pair_rule"]) == (2, 2, 2)
     assert counts(scores["nearest_rule"])[0] == 2
 
@@ -217,7 +226,7 @@ def test_the_table_names_setting_and_scores(answering):
     found = sentence("p", TEXT, SPANS[:2], [(0, 1, "Position")])
     rule = TypePairRule.fit([GOLD])
     rules = rule, NearestRule(rule.relation_classes)
-    rows = compare_answers(answering([found]), [GOLD], rules, known=known_mentions([GOLD]))
+    rows = compare_answers(answering([found]), [GOLD], rules=rules, known=known_mentions([GOLD]))
     scores = summarize(rows, collections.Counter({"overlapping entities": 3}))
     table = score_table(scores, "test split, 1 sentences, run")
     lines = table.splitlines()
@@ -274,3 +283,32 @@ def test_relations_alone_have_errors_between_given_entities(answering):
     rows = compare_answers(answering(related=[[(0, 1, "Position(1→2)")]], tasks=(Task.RC,)), [GOLD])
     ((missing, extra),) = find_errors([GOLD], rows)["rc_gold"]
     assert [error.kind for error in missing] == ["missed, made up"] and extra == []
+
+
+def test_probabilities_beside_what_is_right():
+    found = Extraction(
+        (*GOLD.entities[:2], Entity("e2", 5, 7, "Part")),
+        (0.9, 0.6, 0.3),
+        (GOLD.relations[0], Relation("e2", "e0", "Modifier")),
+        (0.5, 0.25),
+        (1.0, 1.0),
+    )
+    result = find_calibration([GOLD, sentence("g", "", [])], [found, Extraction((), ())])
+    seen = {name: [(b["answers"], b["probability"], b["right"]) for b in r["bins"]] for name, r in result.items()}
+    assert seen == {
+        "ner": [(1, 0.3, 0.0), (1, 0.6, 1.0), (1, 0.9, 1.0)],
+        "rc_predicted": [(1, 0.25, 0.0), (1, 0.5, 1.0)],
+    }
+    assert result["ner"]["ece"] == pytest.approx((0.3 + 0.4 + 0.1) / 3)
+    table = score_table(evaluate_as(found) | {"calibration": result}, "title")
+    assert "RC, predicted entities, by probability (expected calibration error 37.50)" in table
+    assert "  90 to 95        1        90.00 100.00" in table
+
+
+def test_without_answers_there_is_nothing_to_calibrate():
+    assert find_calibration([GOLD], [Extraction((), ())]) == {}
+
+
+def evaluate_as(found):
+    row = Comparison([{("A",)}], [{("A",)}])
+    return summarize({"ner": row, "rc_predicted": row}, collections.Counter()) | {"per_type": {}}

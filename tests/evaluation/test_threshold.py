@@ -1,47 +1,53 @@
-"""The threshold with the best F1, held to trying every one; and how it is set."""
+"""The threshold with the best F1, held to trying every one; and what is chosen of a decision, and in which order."""
 
-import math
 import types
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from strtf.config import TrainingOptions
 from strtf.evaluation import threshold
-from strtf.evaluation.threshold import (
-    best_threshold,
-    tune_entity_shift,
-    tune_entity_threshold,
-    tune_threshold,
-    tune_thresholds,
-)
+from strtf.evaluation.threshold import best_threshold, tune_decision
+from strtf.extraction.decision import Decision
 from strtf.extraction.extractor import Extraction
 from strtf.models.base import Task
 from strtf.schema import Entity, Relation, Sentence
 
-margins = st.lists(st.tuples(st.integers(-4, 4).map(float), st.booleans()), max_size=12)
+BOTH = (Task.NER, Task.RC)
+NOTHING = {"calibrate": False, "tune_threshold": False, "tune_entity_threshold": False, "prior_correction": "none"}
+scored = st.lists(st.tuples(st.integers(1, 9).map(lambda n: n / 10), st.booleans()), max_size=12)
 
 
 def f1(items, gold, threshold):
-    kept = [correct for margin, correct in items if margin > threshold]
+    kept = [correct for probability, correct in items if probability > threshold]
     return 2 * sum(kept) / max(len(kept) + gold, 1)
 
 
-@given(margins, st.integers(0, 5))
+@given(scored, st.integers(0, 5))
 def test_no_other_threshold_is_better(items, missed):
     gold = missed + sum(correct for _, correct in items)
     best = best_threshold(items, gold)
-    tried = [f1(items, gold, threshold + 0.5) for threshold in range(-6, 6)]
+    tried = [f1(items, gold, n / 10 + 0.05) for n in range(10)]
     assert (0.0 if best is None else f1(items, gold, best)) == pytest.approx(max(tried))
 
 
-def test_lies_halfway_between_two_margins():
-    assert best_threshold([(3.0, True), (1.0, True), (-1.0, False)], gold=2) == 0.0
+def test_lies_halfway_between_two():
+    assert best_threshold([(0.8, True), (0.6, True), (0.2, False)], gold=2) == 0.4
+
+
+def test_the_lowest_is_above_zero():
+    assert best_threshold([(0.8, True)], gold=1) == 0.4
+
+
+def test_the_highest_is_below_one():
+    """A graph in float32 compares logarithms: that of 1 is 0, above which nothing is."""
+    assert best_threshold([(1.0, True), (1.0 - 1e-15, False)], gold=1) < 1.0 - 1e-13
 
 
 def test_nothing_correct():
-    assert best_threshold([(3.0, False)], gold=2) is None
+    assert best_threshold([(0.9, False)], gold=2) is None
 
 
 ENTITIES = tuple(Entity(f"e{i}", i, i + 1, "A") for i in range(3))
@@ -50,72 +56,100 @@ SENTENCE = Sentence("s", "abc", ENTITIES, RELATIONS[:1])
 
 
 @pytest.fixture
-def extractor():
-    """Scores both relations while every pair is asked to name one."""
+def make(monkeypatch):
+    """make(…): an extractor that answers as it is told, and the sentences' gold relations with the margins told."""
 
-    def extract(texts):
-        assert (made.no_relation_shift, made.entity_threshold) == (-math.inf, 0.0)
-        return [Extraction(ENTITIES, (1.0,) * 3, RELATIONS, (0.5, 0.4), (2.0, -1.0)) for _ in texts]
+    def made(tasks=BOTH, entities=ENTITIES, probabilities=(0.9, 0.9, 0.9), relations=RELATIONS, margins=(2.0, -1.0),
+             tried=lambda shift, temperature: [], given=({},)):  # fmt: skip
+        def extract(texts):
+            decision = extractor.decision
+            assert not (Task.RC in tasks and decision.relation_threshold)  # every pair is asked to name a relation
+            each = Extraction(entities, probabilities, relations, (0.0,) * len(relations), margins)
+            return [each.decided(decision) for _ in texts]
 
-    model = types.SimpleNamespace(tasks=(Task.NER, Task.RC))
-    made = types.SimpleNamespace(model=model, no_relation_shift=7.0, entity_threshold=0.5, extract=extract)
+        def gold_pairs(of, sentences):
+            assert of.decision.given_threshold == 0.0
+            return list(given)
+
+        monkeypatch.setattr(threshold, "gold_pairs", gold_pairs)
+        extractor = types.SimpleNamespace(
+            model=types.SimpleNamespace(tasks=tasks),
+            decision=Decision(1, 2, 3, 4, 5, 6, 7, 8),
+            extract=extract,
+            try_entities=lambda texts, options: [[tried(*each) for _ in texts] for each in options],
+        )
+        return extractor
+
     return made
 
 
-def test_is_set(extractor):
-    (found,) = tune_threshold(extractor, [SENTENCE])
-    assert extractor.no_relation_shift == 0.5
-    assert (found.relations, found.relation_probabilities, found.relation_margins) == (RELATIONS[:1], (0.5,), (2.0,))
-    assert found.entities == ENTITIES
+def tuned(extractor, sentence=SENTENCE, **options):
+    answers = tune_decision(extractor, [sentence], TrainingOptions(**NOTHING | options))
+    return extractor.decision, answers
 
 
-def test_stays_where_nothing_is_correct(extractor):
-    unrelated = Sentence("s", "abc", ENTITIES)
-    (found,) = tune_threshold(extractor, [unrelated])
-    assert extractor.no_relation_shift == 7.0 and not found.relations
+def test_nothing_asked_for_is_the_most_probable_class(make):
+    extractor = make(tasks=(Task.NER,), relations=(), margins=())
+    decision, answers = tuned(extractor)
+    assert decision == Decision() and answers.given is None
+    assert answers.found[0].entities == ENTITIES
 
 
-@pytest.mark.parametrize(
-    ("options", "tasks", "tuned"),
-    [
-        ({}, (Task.NER, Task.RC), ["shift", "relations", "entities"]),
-        ({"tune_threshold": False}, (Task.NER, Task.RC), ["shift", "entities"]),
-        ({"tune_entity_threshold": False}, (Task.NER, Task.RC), ["relations"]),
-        ({}, (Task.NER,), ["shift", "entities"]),
-        ({}, (Task.RC,), ["relations"]),
-    ],
-)
-def test_what_is_tuned(monkeypatch, options, tasks, tuned):
-    done = []
-    monkeypatch.setattr(threshold, "tune_entity_shift", lambda *_: done.append("shift"))
-    monkeypatch.setattr(threshold, "tune_threshold", lambda *_: done.append("relations"))
-    monkeypatch.setattr(threshold, "tune_entity_threshold", lambda *_: done.append("entities"))
-    extractor = types.SimpleNamespace(model=types.SimpleNamespace(tasks=tasks))
-    tune_thresholds(extractor, [SENTENCE], TrainingOptions(**options))
-    assert done == tuned
+def test_of_relations(make):
+    decision, answers = tuned(make(), tune_threshold=True)
+    low, high = (1 / (1 + np.exp(-margin)) for margin in (-1.0, 2.0))
+    assert decision.relation_threshold == pytest.approx((low + high) / 2)
+    assert (answers.found[0].relations, answers.found[0].relation_margins) == (RELATIONS[:1], (2.0,))
 
 
-@pytest.mark.parametrize(
-    ("probabilities", "expected"),
-    [
-        ((0.99, 0.99, 0.4), 0.45),  # the first of those that leave the wrong one out
-        ((0.4, 0.3, 0.99), 0.0),
-        ((0.99, 0.72, 0.71), 0.0),  # no step is between the two: with 0.75 a correct one would go too
-    ],
-)
-def test_of_lone_entities(probabilities, expected):
-    sentence = Sentence("s", "abc", ENTITIES[:2])  # the third is wrong
-    made = types.SimpleNamespace(entity_threshold=0.3, extract=lambda texts: [Extraction(ENTITIES, probabilities)])
-    [found] = tune_entity_threshold(made, [sentence])
-    assert made.entity_threshold == expected
-    assert [p for p in probabilities if p >= expected] == list(found.entity_probabilities)
+def test_of_relations_where_nothing_is_correct(make):
+    decision, answers = tuned(make(), Sentence("s", "abc", ENTITIES), tune_threshold=True)
+    assert decision == Decision() and answers.found[0].relations == RELATIONS[:1]
 
 
-def test_of_lone_entities_where_related_ones_are_wrong(extractor):
-    """No threshold leaves them out, so the lowest is chosen."""
-    found = [Extraction(ENTITIES, (0.1, 0.1, 0.1), RELATIONS, (0.5, 0.4), (2.0, -1.0))]
-    assert tune_entity_threshold(extractor, [Sentence("s", "abc")], found) == found
-    assert extractor.entity_threshold == 0.0
+def test_of_relations_between_given_entities(make):
+    right, wrong = ((0, 1), "A", (1, 2), "A", "R"), ((1, 2), "A", (2, 3), "A", "R")
+    decision, answers = tuned(make(tasks=(Task.RC,), given=[{right: 2.0, wrong: 1.0}]), tune_threshold=True)
+    assert decision.given_threshold == pytest.approx(sum(1 / (1 + np.exp(-m)) for m in (1.0, 2.0)) / 2)
+    assert decision.relation_threshold == 0.5
+    assert answers == (None, [{right: 2.0}])
+
+
+def test_a_relation_counts_its_entities_once_it_is_calibrated(make):
+    """The second is likelier by its margin; an entity of it is hardly likely at all."""
+    extractor = make(probabilities=(0.9, 0.9, 0.1), margins=(1.0, 2.0))
+    assert tuned(extractor, tune_threshold=True)[1].found[0].relations == RELATIONS
+    decision, answers = tuned(extractor, tune_threshold=True, calibrate=True)
+    assert decision.relation_ends == 1.0 and answers.found[0].relations == RELATIONS[:1]
+
+
+def test_slope_and_offset(make, monkeypatch):
+    right = ((0, 1), "A", (1, 2), "A", "R")
+    seen = []
+    monkeypatch.setattr(threshold, "platt_scaling", lambda *given: seen.append(given) or (0.5, -1.0))
+    decision, _ = tuned(make(given=[{right: 2.0, "wrong": 1.0}]), calibrate=True)
+    ((margins, labels),) = seen
+    assert (margins.tolist(), labels) == ([2.0, 1.0], [True, False])
+    assert (decision.relation_slope, decision.relation_offset) == (0.5, -1.0)
+
+
+def test_slope_and_offset_stay_where_they_cannot_be_told(make):
+    decision, _ = tuned(make(), calibrate=True, negative_keep=0.5, prior_correction="logit")
+    assert (decision.relation_slope, decision.relation_offset) == (1.0, pytest.approx(np.log(0.5)))
+
+
+@pytest.mark.parametrize(("right", "expected"), [(ENTITIES, 0.5), (ENTITIES[:2], 1.4), (ENTITIES[:1], 4.0)])
+def test_the_temperature_is_that_of_the_likeliest_probabilities(make, right, expected):
+    def tried(shift, temperature):
+        odds = np.exp(1.0 / temperature)
+        return [(entity, odds / (1.0 + odds)) for entity in ENTITIES]
+
+    decision, _ = tuned(make(tried=tried), Sentence("s", "abc", right), calibrate=True)
+    assert decision.entity_temperature == expected
+
+
+def test_the_temperature_stays_where_nothing_is_found(make):
+    assert tuned(make(), calibrate=True)[0].entity_temperature == 1.0
 
 
 @pytest.mark.parametrize(
@@ -126,17 +160,28 @@ def test_of_lone_entities_where_related_ones_are_wrong(extractor):
         ({0.0: 0, 0.5: 0, -0.5: 0, 2.0: 2}, 2.0),
     ],
 )
-def test_of_entities(found_by, expected):
-    def entities_with_shifts(texts, shifts):
-        return [[ENTITIES[: found_by.get(shift, 0)] for _ in texts] for shift in shifts]
-
-    made = types.SimpleNamespace(entity_shift=9.0, entities_with_shifts=entities_with_shifts)
-    tune_entity_shift(made, [Sentence("s", "abc", ENTITIES[:1])])
-    assert made.entity_shift == expected
+def test_the_shift_of_entities(make, found_by, expected):
+    extractor = make(tried=lambda shift, _: [(entity, 1.0) for entity in ENTITIES[: found_by.get(shift, 0)]])
+    decision, _ = tuned(extractor, Sentence("s", "abc", ENTITIES[:1]), tune_entity_threshold=True)
+    assert decision.entity_shift == expected
 
 
-def test_stays_where_extraction_fails(extractor):
-    extractor.extract = lambda texts: 1 / 0
-    with pytest.raises(ZeroDivisionError):
-        tune_threshold(extractor, [SENTENCE])
-    assert (extractor.no_relation_shift, extractor.entity_threshold) == (7.0, 0.5)
+@pytest.mark.parametrize(
+    ("probabilities", "expected"),
+    [
+        ((0.99, 0.99, 0.4), 0.45),  # the first of those that leave the wrong one out
+        ((0.4, 0.3, 0.99), 0.0),
+        ((0.99, 0.72, 0.71), 0.0),  # no step is between the two: with 0.75 a correct one would go too
+    ],
+)
+def test_of_lone_entities(make, probabilities, expected):
+    extractor = make(tasks=(Task.NER,), probabilities=probabilities, relations=(), margins=())
+    decision, answers = tuned(extractor, Sentence("s", "abc", ENTITIES[:2]), tune_entity_threshold=True)
+    assert decision.entity_threshold == expected
+    assert [p for p in probabilities if p >= expected] == list(answers.found[0].entity_probabilities)
+
+
+def test_of_lone_entities_where_related_ones_are_wrong(make):
+    """No threshold leaves them out, so the lowest is chosen."""
+    extractor = make(probabilities=(0.1, 0.1, 0.1), margins=(2.0, 1.0))
+    assert tuned(extractor, Sentence("s", "abc"), tune_entity_threshold=True)[0].entity_threshold == 0.0

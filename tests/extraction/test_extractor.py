@@ -9,6 +9,7 @@ import pytest
 from hypothesis import strategies as st
 
 from strtf.config import PairFilter
+from strtf.extraction.decision import Decision
 from strtf.extraction.extractor import Extraction
 from strtf.schema import Entity, Relation
 from strtf.text.windows import first_window_holding
@@ -56,7 +57,7 @@ def test_directions_follow_the_class(stub_extractor):
     assert [(r.head, r.tail, r.type) for r in found.relations] == [("e1", "e2", "Position")]
     [found] = stub_extractor().extract(["ab"])
     assert [(r.head, r.tail, r.type) for r in found.relations] == [("e2", "e1", "Modifier")]
-    assert found.relation_probabilities == pytest.approx([np.exp(3) / (np.exp(3) + 2)])
+    assert found.relation_probabilities == pytest.approx([np.exp(3) / (np.exp(3) + 1)])
 
 
 @SETTINGS
@@ -134,25 +135,36 @@ def test_only_pairs_of_seen_types_are_scored(stub_extractor):
 
 
 @pytest.mark.parametrize(("shift", "number"), [(0.0, 1), (2.9, 1), (3.1, 0)])
-def test_no_relation_shift_moves_the_decision(stub_extractor, shift, number):
+def test_the_offset_moves_the_decision(stub_extractor, shift, number):
     extractor = stub_extractor()
-    extractor.no_relation_shift = shift
+    extractor.decision.relation_offset = -shift
     [found] = extractor.extract(["ab"])
     assert len(found.relations) == number
 
 
-def test_probabilities_are_of_the_shifted_logits(stub_extractor):
+def test_relations_have_the_decisions_probabilities(stub_extractor):
     extractor = stub_extractor()
-    extractor.no_relation_shift = 2.0
+    extractor.decision = Decision(relation_slope=0.5, relation_offset=-1.0, relation_ends=1.0, relation_threshold=0.0)
     [found] = extractor.extract(["ab"])
-    assert found.relation_probabilities == pytest.approx([np.exp(3) / (np.exp(3) + np.exp(2) + 1)])
-
-
-def test_margins_are_of_the_unshifted_logits(stub_extractor):
-    extractor = stub_extractor()
-    extractor.no_relation_shift = -np.inf  # every pair is related
-    [found] = extractor.extract(["ab"])
+    head, tail = found.entity_probabilities
     assert found.relation_margins == (3.0,)
+    assert found.relation_probabilities == pytest.approx([head * tail / (1.0 + np.exp(-0.5))])
+
+
+def test_given_entities_have_a_threshold_of_their_own(stub_extractor):
+    extractor = stub_extractor()
+    extractor.decision.given_threshold = 1.0
+    assert extractor.relate(["左主干近段狭窄"], [[(0, 2, "Degree"), (2, 3, "Location")]]) == [[]]
+    assert extractor.extract(["ab"])[0].relations
+
+
+def test_deciding_again_is_extracting_again(stub_extractor):
+    """What was found with every pair kept, decided otherwise, is what is found with that decision."""
+    extractor = stub_extractor()
+    extractor.decision.relation_threshold = 0.0
+    found = extractor.extract(["ab", "aabc", ""])
+    extractor.decision = Decision(relation_slope=0.4, relation_offset=-0.7, relation_ends=1.0, relation_threshold=0.1)
+    assert [each.decided(extractor.decision) for each in found] == extractor.extract(["ab", "aabc", ""])
 
 
 class TestConfident:
@@ -184,7 +196,7 @@ class TestConfident:
 
     def test_the_extractor_has_one(self, stub_extractor):
         extractor = stub_extractor()
-        extractor.entity_threshold = 2.0  # more than any probability
+        extractor.decision.entity_threshold = 2.0  # more than any probability
         alone, related = extractor.extract(["a", "ab"])
         assert not alone.entities and len(related.entities) == 2
         assert [entity.id for entity in related.entities] == ["e1", "e2"]

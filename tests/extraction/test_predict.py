@@ -147,7 +147,7 @@ def test_a_listing_for_people(stub_run, tmp_path):
     assert [line.strip() for line in listing[1:]] == [
         "Body Part: a [1:2] 1.00",
         "Degree: b [3:4] 1.00",
-        "Modifier(b[3:4] → a[1:2]) 0.91",
+        "Modifier(b[3:4] → a[1:2]) 0.95",
     ]
 
 

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from strtf.config import Experiment, PriorCorrection, TrainingOptions
+from strtf.config import PriorCorrection, TrainingOptions
 from strtf.data.buckets import BucketedShapes
 from strtf.errors import StrtfError
 from strtf.extraction import extractor as extractor_module
+from strtf.extraction.decision import Decision
 from strtf.extraction.extractor import Extractor
-from strtf.extraction.load import load_extractor, make_extractor, no_relation_shift
+from strtf.extraction.load import load_extractor, make_extractor, untuned
 from strtf.models.base import Task
 from strtf.models.build import named_values
 from strtf.run_dir import RunDir, write_tensors
@@ -54,14 +55,14 @@ def test_probabilities_are_probabilities(expected):
     assert len(set(values)) > 10
 
 
-def test_margins_cut_as_the_threshold_does(random_extractor, documents, monkeypatch):
-    """Every pair's best relation, and of them those above the threshold: what extraction with it finds."""
-    monkeypatch.setattr(random_extractor, "no_relation_shift", -np.inf)
+def test_relations_can_be_decided_afterwards(random_extractor, documents, monkeypatch):
+    """Every pair's best relation, and of them those above a threshold: what extraction with it finds."""
+    monkeypatch.setattr(random_extractor, "decision", decision := Decision(relation_ends=1.0, relation_threshold=0.0))
     every = random_extractor.extract(documents)
-    margins = [margin for extraction in every for margin in extraction.relation_margins]
-    for threshold in np.quantile(margins, (0.3, 0.8)):
-        random_extractor.no_relation_shift = threshold
-        found, cut = random_extractor.extract(documents), [extraction.above(threshold) for extraction in every]
+    probabilities = [p for extraction in every for p in extraction.relation_probabilities]
+    for threshold in np.quantile(probabilities, (0.3, 0.8)):
+        decision.relation_threshold = float(threshold)
+        found, cut = random_extractor.extract(documents), [extraction.decided(decision) for extraction in every]
         assert 0 < sum(len(f.relations) for f in found) < sum(len(f.relations) for f in every)
         assert [(f.entities, f.relations) for f in found] == [(c.entities, c.relations) for c in cut]
 
@@ -201,38 +202,41 @@ def test_a_model_without_rc_cannot_relate(random_extractor, random_model, monkey
 
 
 @pytest.mark.parametrize(
-    ("correction", "keep", "expected_shift"),
+    ("correction", "keep", "expected_offset"),
     [
-        (PriorCorrection.LOGIT, 0.15, -np.log(0.15)),
+        (PriorCorrection.LOGIT, 0.15, np.log(0.15)),
         (PriorCorrection.LOGIT, 1.0, 0.0),
         (PriorCorrection.LOGIT, 0.0, 0.0),
         (PriorCorrection.WEIGHT, 0.15, 0.0),
         (PriorCorrection.NONE, 0.15, 0.0),
     ],
 )
-def test_shift_of_the_prior(correction, keep, expected_shift):
+def test_offset_of_the_prior(correction, keep, expected_offset):
     training = TrainingOptions(prior_correction=correction, negative_keep=keep)
-    assert no_relation_shift(Experiment(training=training)) == pytest.approx(expected_shift)
+    assert untuned(training).relation_offset == pytest.approx(expected_offset)
 
 
-def test_the_thresholds_come_with_the_weights(random_run, random_model, tmp_path):
+def test_the_decision_comes_with_the_weights(random_run, random_model, tmp_path):
     shutil.copytree(random_run.path, tmp_path / "run")
     run_dir = RunDir(tmp_path / "run")
-    thresholds = {"no_relation_shift": -1.5, "entity_threshold": 0.25, "entity_shift": 0.5}
-    write_tensors(run_dir.weights, named_values(random_model.trainable_variables), thresholds)
-    extractor = load_extractor(run_dir)
-    assert (extractor.no_relation_shift, extractor.entity_threshold, extractor.entity_shift) == (-1.5, 0.25, 0.5)
+    decision = Decision(*(n / 8 for n in range(1, 9)))
+    write_tensors(run_dir.weights, named_values(random_model.trainable_variables), decision.to_json())
+    assert load_extractor(run_dir).decision == decision
 
 
-def test_entities_with_shifts_are_those_of_extraction(random_extractor):
+def test_other_decisions_find_what_extraction_finds(random_extractor):
     texts, shifts = ["左前降支近段狭窄，abc。" * n for n in (1, 3, 9)] + [""], (-1.0, 0.0, 2.0)
-    found = random_extractor.entities_with_shifts(texts, shifts)
-    assert random_extractor.entity_shift == 0.0
+    found = random_extractor.try_entities(texts, [(shift, 1.5 if shift else None) for shift in shifts])
+    assert random_extractor.decision == Decision()
     counts = [sum(map(len, of_shift)) for of_shift in found]
     assert counts[0] < counts[1] < counts[2]
     try:
         for shift, of_shift in zip(shifts, found, strict=True):
-            random_extractor.entity_shift = shift
-            assert [extraction.entities for extraction in random_extractor.extract(texts)] == of_shift
+            random_extractor.decision = Decision(shift, 1.5)
+            plain = random_extractor.extract(texts)
+            assert [each.entities for each in plain] == [tuple(entity for entity, _ in text) for text in of_shift]
+            probabilities = [tuple(p for _, p in text) for text in of_shift]
+            expected = [each.entity_probabilities if shift else (1.0,) * len(each.entities) for each in plain]
+            assert probabilities == expected
     finally:
-        random_extractor.entity_shift = 0.0
+        random_extractor.decision = Decision()

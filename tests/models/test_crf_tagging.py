@@ -54,6 +54,18 @@ def test_the_loss_is_the_sum_over_layers(model, batch):
     np.testing.assert_allclose(model.task_losses(batch)[Task.NER], -np.mean(log_p), rtol=1e-5)
 
 
+@pytest.mark.parametrize("temperature", [0.5, 2.0])
+def test_the_temperature_divides_all_scores(make_model, pair_batch, temperature):
+    model, batch = make_model(tasks="ner"), pair_batch(SENTENCES)
+    _, emissions = model.tag(batch, model.encode(batch))
+    spans = {name: np.int32([value]) for name, value in {"sentence": 0, "start": 1, "end": 2}.items()}
+    spans |= {name: np.int32([1 + i]) for i, name in enumerate(("begin", "inside", "last", "single"))}
+    more = {"entity_temperature": np.float32(temperature)}
+    tempered = model.span_log_probabilities(batch | more, emissions, spans)
+    model.crf.transitions.assign(model.crf.transitions / temperature)
+    np.testing.assert_allclose(tempered, model.span_log_probabilities(batch, emissions / temperature, spans), rtol=1e-5)
+
+
 @pytest.mark.parametrize("shift", [3.0, -3.0])
 def test_the_entity_shift_counts_once_for_every_entity(make_model, pair_batch, shift):
     model, batch = make_model(tasks="ner"), pair_batch(SENTENCES)
@@ -62,7 +74,9 @@ def test_the_entity_shift_counts_once_for_every_entity(make_model, pair_batch, s
     (plain_tags, plain), (tags, shifted) = (
         model.tag(batch | more, states) for more in ({}, {"entity_shift": np.float32(shift)})
     )
-    begins = [name[0] in "BS" for name in scheme.names]
-    np.testing.assert_allclose(shifted - plain, shift * np.broadcast_to(begins, plain.shape), atol=1e-5)
+    np.testing.assert_array_equal(shifted, plain)
+    begins = np.array([name[0] in "BS" for name in scheme.names])
+    expected, _ = model.crf.decode(plain + np.float32(shift) * begins, batch["lengths"] - 1)
+    np.testing.assert_array_equal(np.asarray(tags)[:, 1:], expected)
     before, after = (sum(len(scheme.decode(row)) for row in np.asarray(t)) for t in (plain_tags, tags))
     assert (after - before) * shift > 0

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from strtf.config import Quantize
 from strtf.errors import StrtfError
+from strtf.extraction.decision import Decision
 from strtf.serving import graph as graph_module
 from strtf.serving.bare_run import answers
 from strtf.serving.self_check import _as_answer
@@ -96,25 +97,29 @@ def test_five_thousand_characters(run, extractor, documents):
     assert_same(answers(run([text])), extractor.extract([text]))
 
 
-def test_the_margin_over_no_relation(make_extractor, served, documents, extractor):
+def test_the_probability_of_relations(make_extractor, served, documents, extractor):
+    """Of the triple, as a temperature, a line and the entities make it."""
     documents, strict = documents[:4], make_extractor(**SYSTEMS["entities"])
-    strict.no_relation_shift = extractor.no_relation_shift + 2.0
+    strict.decision = Decision(entity_temperature=1.5, relation_slope=0.8, relation_offset=-0.5, relation_ends=1.0)
+    strict.decision.relation_threshold = 0.0
+    probabilities = sorted(p for found in strict.extract(documents) for p in found.relation_probabilities)
+    strict.decision.relation_threshold = sum(probabilities[-7:-5]) / 2
     found, wanted = answers(served(strict)(documents)), strict.extract(documents)
     assert_same(found, wanted)
-    assert sum(map(len, [w.relations for w in wanted])) < sum(len(e.relations) for e in extractor.extract(documents))
+    assert sum(len(w.relations) for w in wanted) == 6
 
 
 def test_the_threshold_of_lone_entities(make_extractor, served, documents, extractor):
     documents, strict = documents[:4], make_extractor(**SYSTEMS["entities"])
     plain = extractor.extract(documents)
     probabilities = sorted(p for found in plain for p in found.entity_probabilities)
-    margins = sorted(m for found in plain for m in found.relation_margins)
+    of_relations = sorted(p for found in plain for p in found.relation_probabilities)
     # both between two values; few relations, so that some entities are alone
-    strict.entity_threshold = sum(probabilities[len(probabilities) // 2 :][:2]) / 2
-    strict.no_relation_shift = sum(margins[-4:-2]) / 2
+    strict.decision.entity_threshold = sum(probabilities[len(probabilities) // 2 :][:2]) / 2
+    strict.decision.relation_threshold = sum(of_relations[-4:-2]) / 2
     found, wanted = answers(served(strict)(documents)), strict.extract(documents)
     assert_same(found, wanted)
-    strict.entity_threshold = 0.0
+    strict.decision.entity_threshold = 0.0
     everything = strict.extract(documents)
     assert 0 < sum(len(w.entities) for w in wanted) < sum(len(e.entities) for e in everything)
     assert [w.relation_probabilities for w in wanted] == [e.relation_probabilities for e in everything]
@@ -123,7 +128,7 @@ def test_the_threshold_of_lone_entities(make_extractor, served, documents, extra
 @pytest.mark.parametrize("shift", [-1.0, 1.0])
 def test_the_shift_of_entities(make_extractor, served, documents, extractor, shift):
     documents, shifted = documents[:4], make_extractor(**SYSTEMS["entities"])
-    shifted.entity_shift = shift
+    shifted.decision.entity_shift = shift
     found, wanted = answers(served(shifted)(documents)), shifted.extract(documents)
     assert_same(found, wanted)
     more = sum(len(w.entities) for w in wanted) - sum(len(e.entities) for e in extractor.extract(documents))

@@ -9,6 +9,7 @@ import pytest
 
 from strtf.config import Experiment, ModelOptions, SelectBy, Tasks, TrainingOptions
 from strtf.errors import StrtfError
+from strtf.extraction.decision import Decision
 from strtf.models.base import TASKS_OF
 from strtf.run_dir import RunDir, read_tensors
 from strtf.training import loop
@@ -37,8 +38,8 @@ def trainer(tmp_path, monkeypatch):
         averages = lambda variables: [variable.assign_sub(1.0) for variable in variables]  # noqa: E731
         optimizer = types.SimpleNamespace(variables=[], finalize_variable_values=averages)
         remaining = iter(scores)
-        monkeypatch.setattr(loop, "evaluate", lambda extractor, sentences, found: next(remaining))
-        monkeypatch.setattr(loop, "tune_thresholds", lambda extractor, sentences, options: raised(extractor))
+        monkeypatch.setattr(loop, "evaluate", lambda extractor, sentences, *answers: next(remaining))
+        monkeypatch.setattr(loop, "tune_decision", lambda extractor, sentences, options: raised(extractor))
 
         def step(batch):
             weight.assign_add(1.0)
@@ -46,7 +47,7 @@ def trainer(tmp_path, monkeypatch):
             return {"loss": loss, "loss_ner": loss / 2, "gradient_norm": 5.0, "learning_rate": 0.1}
 
         experiment = Experiment(model=ModelOptions(tasks=tasks), training=TrainingOptions(**options))
-        extractor = types.SimpleNamespace(model=model, no_relation_shift=0.0, entity_threshold=0.0, entity_shift=0.0)
+        extractor = types.SimpleNamespace(model=model, decision=Decision())
         return loop.Trainer(
             experiment, RunDir(tmp_path), extractor, step, optimizer, Batches(), ["sentence"] if dev else []
         )
@@ -55,14 +56,15 @@ def trainer(tmp_path, monkeypatch):
 
 
 def raised(extractor):
-    """Thresholds that show how often they were tuned."""
-    extractor.no_relation_shift += 1.0
-    extractor.entity_threshold += 0.1
+    """Thresholds that show how often they were tuned; no answers."""
+    extractor.decision.relation_threshold += 1.0
+    extractor.decision.entity_threshold += 0.1
+    return ()
 
 
 def saved_thresholds(run_dir):
     state = read_tensors(run_dir.weights)[1]
-    return state["no_relation_shift"], state["entity_threshold"]
+    return state["relation_threshold"] - Decision().relation_threshold, state["entity_threshold"]
 
 
 def f1(value, others=0.0):
