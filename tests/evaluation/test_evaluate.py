@@ -302,7 +302,7 @@ def test_probabilities_beside_what_is_right():
     assert result["ner"]["ece"] == pytest.approx((0.3 + 0.4 + 0.1) / 3)
     table = score_table(evaluate_as(found) | {"calibration": result}, "title")
     assert "RC, predicted entities, by probability (expected calibration error 37.50)" in table
-    assert "  90 to 95        1        90.00 100.00" in table
+    assert "50 to 70        1        50.00 100.00" in table
 
 
 def test_without_answers_there_is_nothing_to_calibrate():
