@@ -6,7 +6,7 @@ states its tags came from; texts of several windows are first tagged, merged, an
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +19,7 @@ from strtf.extraction.compiled import compiled, compiles_each_shape, few_shapes
 from strtf.extraction.decision import Decision
 from strtf.models.base import ExtractionModel, Task
 from strtf.schema import Entity, Relation, directed
-from strtf.text.windows import Window, first_window_holding, owner_bounds
+from strtf.text.windows import Window, owner_bounds
 
 PADDED_TOKENS = 4096  # of a batch of sentences
 
@@ -84,6 +84,14 @@ class _Span:
     type: str
     probability: float
     layer: int = 0
+
+
+class _WindowPairs(NamedTuple):
+    """Pairs [p, 2] int32 to score in a window, as indices of `spans`; `before` spans of the text stand before these."""
+
+    spans: Sequence[_Span]
+    pairs: np.ndarray
+    before: int = 0
 
 
 class Related(NamedTuple):
@@ -256,51 +264,57 @@ class Extractor:
         items, found = [], []
         for number in chosen:
             document = documents[number]
-            pairs = self.featurizer.pairs([span.type for span in spans[number]])
-            holding = {}
-            for i, j in pairs.tolist():
-                first, last = spans[number][i].first, max(spans[number][i].last, spans[number][j].last)
-                window = first_window_holding(document.windows, first, last)
-                if window is not None:
-                    holding.setdefault(window, []).append((i, j))
-            for window, held in holding.items():
-                bounds = document.windows[window]
-                items.append(_Item(number, bounds, self.featurizer.window_ids(document, bounds)))
-                found.append((spans[number], held))
-        order = {id(item): pairs for item, pairs in zip(items, found, strict=True)}
+            for window, of_window in zip(
+                document.windows, self._pairs_of_windows(document, spans[number]), strict=True
+            ):
+                if len(of_window.pairs):
+                    items.append(_Item(number, window, self.featurizer.window_ids(document, window)))
+                    found.append(of_window)
+        pairs_of = {id(item): of_window for item, of_window in zip(items, found, strict=True)}
         for members, batch, states in self._encoded(items):
-            self._score(members, [order[id(item)] for item in members], batch, states, related, threshold)
+            self._score(members, [pairs_of[id(item)] for item in members], batch, states, related, threshold)
+
+    def _pairs_of_windows(self, document: TokenizedText, spans: Sequence[_Span]) -> Iterator[_WindowPairs]:
+        """For each window the pairs that it is the first to hold; work grows with a text's windows, not its pairs."""
+        places = np.array([(span.first, span.last) for span in spans], np.int32).reshape(-1, 2)  # in text order
+        reached = 0  # where the window before ends: it holds what ends up to there and begins within it
+        for window in document.windows:
+            begin, end = np.searchsorted(places[:, 0], window)
+            pairs = self.featurizer.pairs([span.type for span in spans[begin:end]])  # [p, 2]
+            last = places[begin:end, 1][pairs].max(axis=1, initial=0)  # [p]
+            yield _WindowPairs(spans[begin:end], pairs[(last > reached) & (last <= window.last_token)], int(begin))
+            reached = window.last_token
 
     def _relate(self, items, found, batch, states, related, threshold: float) -> None:
         """Scores all pairs of each window's own spans."""
-        pairs = [(spans, self.featurizer.pairs([s.type for s in spans]).tolist()) for spans in found]
+        pairs = [_WindowPairs(spans, self.featurizer.pairs([s.type for s in spans])) for spans in found]
         self._score(items, pairs, batch, states, related, threshold)
 
-    def _score(self, items, spans_and_pairs, batch: Batch, states, related, threshold: float) -> None:
+    def _score(self, items, of_windows: Sequence[_WindowPairs], batch: Batch, states, related, threshold: float):
         """Appends the pairs that are related with a probability above the threshold to `related[document]`."""
         owners, rows, spans, types, rivals, ends = [], [], [], [], [], []
         number_of = self.featurizer.schema.entity_types.index
-        for row, (item, (found, pairs)) in enumerate(zip(items, spans_and_pairs, strict=True)):
-            shift = 1 - item.window.first_token
-            of_found, indices = np.array([number_of(span.type) for span in found], np.int32), np.array(pairs, np.int32)
-            types.append(of_found[indices].reshape(-1, 2))
-            rivals.append(rivals_between(of_found, indices))
-            for i, j in pairs:
-                owners.append((item.document, i, j))
-                ends.append((found[i].probability, found[j].probability))
-                rows.append(row)
-                spans.append((found[i].first, found[i].last, found[j].first, found[j].last))
-                spans[-1] = tuple(position + shift for position in spans[-1])
+        for row, (item, (found, pairs, before)) in enumerate(zip(items, of_windows, strict=True)):
+            if not len(pairs):
+                continue
+            of_found = np.array([number_of(span.type) for span in found], np.int32)
+            places = np.array([(span.first, span.last) for span in found], np.int32) + 1 - item.window.first_token
+            owners.append(np.insert(pairs + before, 0, item.document, axis=1))  # [p, 3]
+            rows.append(np.full(len(pairs), row, np.int32))
+            spans.append(places[pairs].reshape(-1, 4))
+            types.append(of_found[pairs])
+            rivals.append(rivals_between(of_found, pairs))
+            ends.append(np.array([span.probability for span in found])[pairs])
         if not owners:
             return
-        rows, spans, ends = np.array(rows, np.int32), np.array(spans, np.int32), np.array(ends)
+        owners, rows, spans, ends = map(np.concatenate, (owners, rows, spans, ends))
         facts = {"pair_types": np.concatenate(types), "pair_rivals": np.concatenate(rivals)}
         for part, packed in self._packed(rows, spans, facts, batch["token_ids"].shape):
             logits = np.asarray(self._classify(batch | packed, states))[: len(part)]  # [p, S]
             labels, margins = 1 + logits[:, 1:].argmax(axis=1), logits[:, 1:].max(axis=1) - logits[:, 0]
             probabilities = self.decision.relation_probabilities(margins, ends[part])
             for k in np.flatnonzero(probabilities > threshold).tolist():
-                document, i, j = owners[part[k]]
+                document, i, j = owners[part[k]].tolist()
                 related[document].append(Related(i, j, int(labels[k]), float(margins[k]), float(probabilities[k])))
 
     def _packed(self, rows: np.ndarray, spans: np.ndarray, facts: dict, shape: tuple[int, int]):
