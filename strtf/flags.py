@@ -2,8 +2,9 @@
 
 import enum
 import os
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NoReturn
 
 from absl import app, flags
@@ -22,14 +23,39 @@ from strtf.errors import StrtfError
 from strtf.quiet import start_backend
 
 GROUPS = {"data": DataOptions, "model": ModelOptions, "training": TrainingOptions}
+# What may be chosen anew for a trained run, and which corpus it is held to.
+EXTRACTION_OPTIONS = (
+    "max_tokens", "window_overlap", "legal_decoding", "pair_filter", "rc_compute", "rc_memory_mb", "precision",
+)  # fmt: skip
+CORPUS_OPTIONS = ("data_dir", "train_data", "dev_data", "test_data")
+DECISION_OPTIONS = ("calibrate", "tune_threshold", "tune_entity_threshold")
+_REQUIRED = re.compile(r"flag --(\w+)=None: Flag --\w+ must have a value other than None")
+_NO_TEXT = re.compile(r"\W*[!-~]*")  # one word in ASCII
 
 
-def define_options(*groups: type[Options], flag_values: flags.FlagValues = flags.FLAGS) -> None:
-    """One flag per field; defaults, bounds and help come from the field."""
+def define_options(
+    *groups: type[Options], flag_values: flags.FlagValues = flags.FLAGS, listed: Collection[str] | None = None
+) -> None:
+    """One flag per field; defaults, bounds and help come from the field.
+
+    Args:
+        listed: names that --help shows, --helpfull shows all; None: all of them.
+    """
     for group in groups:
         for field in option_fields(group):
             _define(field, module_name=group.__module__, flag_values=flag_values)
-            _list_in_help(field.name, flag_values)
+            if listed is None or field.name in listed:
+                _list_in_help(field.name, flag_values)
+
+
+def define_run_options(*more: str) -> None:
+    """The options of a trained run, so that its training's flag file is understood too.
+
+    Args:
+        more: options that --help shows beside those that change how a run extracts.
+    """
+    machine = [field.name for field in option_fields(MachineOptions)]
+    define_options(MachineOptions, *GROUPS.values(), listed={*EXTRACTION_OPTIONS, *machine, *more})
 
 
 def define_run_dir(help: str) -> None:
@@ -92,6 +118,8 @@ def _parse(arguments: list[str]) -> list[str]:
         return _parse_flags(flags.FLAGS, arguments)
     except StrtfError as error:
         sys.exit(f"error: {error}")
+    except SystemExit:  # of --help, whose exit code absl has as 1
+        sys.exit(0)
     except BrokenPipeError:  # of --help
         _stop_writing()
 
@@ -107,9 +135,13 @@ def _parse_flags(flag_values: flags.FlagValues, arguments: list[str]) -> list[st
         rest = flag_values(arguments)
     except (flags.Error, UnicodeDecodeError) as error:
         message = str(error).removeprefix("ERROR:: ") if isinstance(error, flags.Error) else "--flagfile must be UTF-8"
+        message = _REQUIRED.sub(r"--\1 must be given", message)
         raise StrtfError(f"{_one_line(message).rstrip(' .')}. --help lists the flags.") from error
     if len(rest) > 1:
-        raise StrtfError(f"Arguments must be flags, --name=value. Received: {_one_line(' '.join(rest[1:]))}.")
+        # anything else may be a patient's text
+        named = all(map(_NO_TEXT.fullmatch, rest[1:]))
+        received = _one_line(" ".join(rest[1:])) if named else f"{len(rest) - 1} that are none"
+        raise StrtfError(f"Arguments must be flags, --name=value. Received: {received}.")
     return rest
 
 

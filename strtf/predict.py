@@ -2,11 +2,10 @@
 
 from absl import flags
 
-from strtf.config import MachineOptions
-from strtf.flags import GROUPS, define_options, define_run_dir, given_options, run
+from strtf.flags import define_run_dir, define_run_options, given_options, run
 
 define_run_dir("A run of `python -m strtf.train`.")
-define_options(MachineOptions, *GROUPS.values())  # so that a training's flag file is understood here too
+define_run_options("jit_compile")
 flags.DEFINE_string("input", "-", "Plain text, one document a line, or JSON Lines with 'text'; - is standard input.")
 flags.DEFINE_string("output", "-", "JSON Lines with entities and relations; - is standard output.")
 flags.DEFINE_enum("format", "jsonl", ["jsonl", "triples"], "jsonl: the native format; triples: a listing to read.")

@@ -1,5 +1,7 @@
 """Train a joint model: python -m strtf.train --flagfile=exp.flags --run_dir=runs/x [--resume]"""
 
+import sys
+
 from absl import flags
 
 from strtf.flags import GROUPS, define_options, define_run_dir, experiment_from_flags, run
@@ -15,7 +17,12 @@ def main() -> None:
 
     experiment = experiment_from_flags()
     run_dir = RunDir(flags.FLAGS.run_dir)
-    state = train(experiment, run_dir, flags.FLAGS.resume)
+    try:
+        state = train(experiment, run_dir, flags.FLAGS.resume)
+    except KeyboardInterrupt:
+        if run_dir.checkpoint.exists():
+            print("What was trained is kept; the same command with --resume goes on.", file=sys.stderr)
+        raise
     if "dev_f1" in state.history[-1]:
         score = f"{experiment.training.select_by} F1 on the development split {100 * state.best_f1:.2f}"
         print(f"Best epoch {state.best_epoch} of {state.epoch}: {score}.")

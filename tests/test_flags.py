@@ -220,6 +220,30 @@ def test_help_lists_the_flags(entry, listed):
     assert set(re.findall(r"^  --(?:\[no\])?(\w+):", shown, re.MULTILINE)) >= listed
 
 
+def test_help_is_no_failure():
+    command = [sys.executable, "-m", "strtf.convert", "--help"]
+    assert subprocess.run(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, timeout=60).returncode == 0
+
+
+def test_help_of_a_trained_run_is_about_that_run():
+    """Its training's flag file is understood, but not listed."""
+    command = [sys.executable, "-m", "strtf.predict", "--help"]
+    shown = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60).stdout
+    assert "--precision" in shown and "--negative_keep" not in shown
+
+
+def test_what_is_required():
+    command = [sys.executable, "-m", "strtf.predict"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+    assert done.stderr.startswith("error: --run_dir must be given.")
+
+
+def test_a_text_among_the_arguments_is_not_quoted(parse):
+    with pytest.raises(SystemExit) as caught:
+        parse("患者张三，左前降支狭窄70%")
+    assert caught.value.code == "error: Arguments must be flags, --name=value. Received: 1 that are none."
+
+
 def test_a_terminal_that_is_not_utf8_ends_no_run():
     code = "from strtf import flags; flags._guarded = lambda main, backend: main(); flags.run(lambda: print('部位'))"
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}

@@ -46,7 +46,7 @@ def evaluate_run(
         check_writable(path)
     experiment = run_dir.require().read_experiment().override(given)
     # before the work: the training split may be gone
-    known = known_mentions(load_training_splits(experiment.data)[0]) if seen_mentions else None
+    known = known_mentions(_training_split(run_dir, given)) if seen_mentions else None
     extractor, sentences = _open(run_dir, split, experiment)
     rules = (read_as(run_dir.rules, TypePairRule.from_json), read_as(run_dir.rules, NearestRule.from_json))
     found = extractor.extract([s.text for s in sentences]) if Task.NER in extractor.model.tasks else None
@@ -83,6 +83,12 @@ def tune_run(run_dir: RunDir, given: dict[str, dict]) -> str:
     write_tensors(run_dir.weights, read_tensors(run_dir.weights)[0], chosen)
     changes = (f"{name} {before[name]:.2f} → {now:.2f}" for name, now in chosen.items())
     return score_table(scores, f"dev split, {len(sentences)} sentences, {run_dir.path}: {', '.join(changes)}")
+
+
+def _training_split(run_dir: RunDir, given: dict[str, dict]) -> list[Sentence]:
+    """As training read it: a --test_data given anew would leave a single training file whole."""
+    elsewhere = {name: value for name, value in given.get("data", {}).items() if name in ("data_dir", "train_data")}
+    return load_training_splits(run_dir.read_experiment().override({"data": elsewhere}).data)[0]
 
 
 def _open(run_dir: RunDir, split: str, experiment: Experiment) -> tuple[Extractor, list[Sentence]]:

@@ -1,7 +1,7 @@
 """The Python interface: a trained run as a function of texts. `strtf.load` makes one."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from strtf.data.documents import Document
 from strtf.errors import StrtfError
@@ -37,9 +37,7 @@ class Pipeline:
         Raises:
             StrtfError: something else than texts, or a run that finds no entities (`--tasks=rc`).
         """
-        given = [texts] if isinstance(texts, str) else list(texts)
-        if wrong := [type(text).__name__ for text in given if not isinstance(text, str)]:
-            raise StrtfError(f"Texts must be strings, one or a list of them. Received: {wrong[0]}.")
+        given = _as_list(texts)
         documents = [Document(str(number), text) for number, text in enumerate(given, start=1)]
         records = [*map(extraction_record, documents, self.extractor.extract(given))]
         return records[0] if isinstance(texts, str) else records
@@ -57,3 +55,18 @@ def load_pipeline(run_dir: str | os.PathLike, precision: str | None = None) -> P
     run = RunDir(run_dir).require()
     given = {"training": {"precision": precision}} if precision else {}
     return Pipeline(load_extractor(run, run.read_experiment().override(given)))
+
+
+def _as_list(texts) -> list[str]:
+    given = [texts] if isinstance(texts, str) else texts
+    if not isinstance(given, Iterable) or isinstance(given, Mapping | bytes | bytearray):
+        raise StrtfError(f"Texts must be strings, one or a list of them. Received: {type(texts).__name__}.")
+    given = list(given)
+    for number, text in enumerate(given):
+        if not isinstance(text, str):
+            raise StrtfError(f"Texts must be strings. Received: {type(text).__name__}, at {number} of the list.")
+        if any("\ud800" <= char <= "\udfff" for char in text):
+            raise StrtfError(
+                f"Texts must be Unicode. Received: half a surrogate pair, at {number} of the list. Decode it anew."
+            )
+    return given

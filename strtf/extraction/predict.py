@@ -78,6 +78,10 @@ class Job:
             raise StrtfError(
                 "--resume must go with files as --input and --output. Received: a stream. Save it to a file first."
             )
+        if self.source != "-" and _same_file(self.source, self.target):
+            raise StrtfError(
+                f"--output must be another file than --input. Received: {self.target}. Choose another path."
+            )
         same = [name for name in (self.source, self.target) if self.rejects and _same_file(name, self.rejects)]
         if same or self.rejects == "-":
             raise StrtfError(f"--rejects must be a file of its own. Received: {self.rejects}. Choose another path.")

@@ -17,7 +17,7 @@ def read_results(directory: str) -> dict[str, Records]:
 
     Raises:
         StrtfError: no such directory, no results there, a file that is none, a row whose seeds differ in more
-            than their seed.
+            than their seed, or were scored on different sentences.
     """
     root = pathlib.Path(directory)
     if not root.is_dir():
@@ -63,6 +63,11 @@ def _place(record: dict, path: pathlib.Path) -> tuple[str, str, str]:
 def _check_alike(records: list[dict]) -> None:
     first = records[0]
     for other in records[1:]:
+        if None not in (counts := [_sentences(first), _sentences(other)]) and len(set(counts)) > 1:
+            raise StrtfError(
+                f"Results of one row must be of the same sentences. Received: {first['row']}, {counts[0]} of seed "
+                f"{first['seed']} and {counts[1]} of seed {other['seed']}. Score the row anew."
+            )
         mine, theirs = (Experiment.from_json(record["experiment"]) for record in (first, other))
         differences = [line for line in mine.differences(theirs) if not line.startswith("--seed:")]
         if differences or other["seed"] == first["seed"]:
@@ -70,3 +75,8 @@ def _check_alike(records: list[dict]) -> None:
                 f"Results of one row must differ in their seed alone. Received: {first['row']}, seeds {first['seed']} "
                 f"and {other['seed']}: {'; '.join(differences) or 'twice the same'}. Train the row anew."
             )
+
+
+def _sentences(record: dict) -> int | None:
+    """How many were scored; None where the record does not say."""
+    return next((len(each["gold"]) for each in record.get("per_sentence", {}).values()), None)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strtf.config import TrainingOptions
+from strtf.config import PriorCorrection, TrainingOptions
 from strtf.evaluation import threshold
 from strtf.evaluation.threshold import best_threshold, tune_decision
 from strtf.extraction.decision import Decision
@@ -16,7 +16,12 @@ from strtf.models.base import Task
 from strtf.schema import Entity, Relation, Sentence
 
 BOTH = (Task.NER, Task.RC)
-NOTHING = {"calibrate": False, "tune_threshold": False, "tune_entity_threshold": False, "prior_correction": "none"}
+NOTHING = {
+    "calibrate": False,
+    "tune_threshold": False,
+    "tune_entity_threshold": False,
+    "prior_correction": PriorCorrection.NONE,
+}
 scored = st.lists(st.tuples(st.integers(1, 9).map(lambda n: n / 10), st.booleans()), max_size=12)
 
 
@@ -134,11 +139,11 @@ def test_slope_and_offset(make, monkeypatch):
 
 
 def test_slope_and_offset_stay_where_they_cannot_be_told(make):
-    decision, _ = tuned(make(), calibrate=True, negative_keep=0.5, prior_correction="logit")
+    decision, _ = tuned(make(), calibrate=True, negative_keep=0.5, prior_correction=PriorCorrection.LOGIT)
     assert (decision.relation_slope, decision.relation_offset) == (1.0, pytest.approx(np.log(0.5)))
 
 
-@pytest.mark.parametrize(("right", "expected"), [(ENTITIES, 0.5), (ENTITIES[:2], 1.4), (ENTITIES[:1], 4.0)])
+@pytest.mark.parametrize(("right", "expected"), [(ENTITIES, 0.7), (ENTITIES[:2], 2.4), (ENTITIES[:1], 4.0)])
 def test_the_temperature_is_that_of_the_likeliest_probabilities(make, right, expected):
     def tried(shift, temperature):
         odds = np.exp(1.0 / temperature)

@@ -210,6 +210,22 @@ def test_relations_of_given_entities(stub_extractor):
     assert second == []
 
 
+def test_each_pair_of_given_entities_is_scored_once_in_a_window_that_holds_it(stub_extractor):
+    """Nested ones too: an entity between two others may end beyond the window that holds these."""
+    extractor = stub_extractor(max_tokens=12, window_overlap=4)
+    text = "左主干近段狭窄" * 12
+    spans = sorted((first, min(first + size, len(text))) for first in range(0, 80, 3) for size in (1, 2, 7))
+    [found] = extractor.relate([text], [[(first, last, "Degree") for first, last in spans]])
+    windows = extractor.featurizer.tokenize(text).windows
+    held = [
+        (i, j)
+        for i, j in itertools.combinations(range(len(spans)), 2)
+        if first_window_holding(windows, spans[i][0], max(spans[i][1], spans[j][1])) is not None
+    ]
+    assert sum(extractor.model.scored_pairs) == len(held)
+    assert {(i, j) for i, j, *_ in found} <= set(held)
+
+
 def test_given_entities_that_no_window_holds_together_are_not_related(stub_extractor):
     extractor = stub_extractor(max_tokens=12, window_overlap=4)
     [found] = extractor.relate(["左" * 40], [[(0, 1, "Degree"), (3, 4, "Degree"), (39, 40, "Degree")]])

@@ -48,12 +48,25 @@ def test_precision(random_run):
 
 
 def test_mistakes(pipeline, random_run, tmp_path):
-    with pytest.raises(StrtfError, match="Texts must be strings, one or a list of them. Received: int"):
-        pipeline(["a", 1])
     with pytest.raises(StrtfError, match="must hold a run"):
         strtf.load(tmp_path / "no")
     with pytest.raises(StrtfError, match="precision"):
         strtf.load(random_run.path, "float8")
+
+
+@pytest.mark.parametrize(
+    ("texts", "received"),
+    [
+        (["a", 1], "int, at 1 of"),
+        ({"text": "a"}, "dict"),
+        (b"a", "bytes"),
+        (None, "NoneType"),
+        (["a\ud83d"], "half a surrogate pair, at 0"),
+    ],
+)
+def test_what_is_no_text(pipeline, texts, received):
+    with pytest.raises(StrtfError, match=f"^Texts must be .*Received: {received}"):
+        pipeline(texts)
 
 
 def test_importing_brings_no_backend():

@@ -197,6 +197,7 @@ def test_a_missing_input_leaves_nothing(stub_run, tmp_path):
     [
         ("none.txt", "out.jsonl", "none.txt:1: the file must be readable"),
         ("in.txt", "none/out.jsonl", "'none/out.jsonl' must be a file that can be written"),
+        ("in.txt", "./in.txt", "--output must be another file than --input. Received: ./in.txt"),
         ("in.txt", "", "'' must be a file that can be written. Received: a directory"),
     ],
 )

@@ -45,6 +45,13 @@ def test_seeds_of_different_settings_are_an_error(result, tmp_path):
         read_results(str(tmp_path))
 
 
+def test_seeds_of_different_sentences_are_an_error(result, tmp_path):
+    result("t/row", 0, {"ner": COUNTS})
+    result("t/row", 1, {"ner": COUNTS[:1]})
+    with pytest.raises(StrtfError, match=r"same sentences. Received: t/row, 2 of seed 0 and 1 of seed 1"):
+        read_results(str(tmp_path))
+
+
 def test_a_seed_that_is_there_twice_is_an_error(result, tmp_path):
     path = result("t/row", 0, {"ner": COUNTS})
     write_json(tmp_path / "copy.json", read_json(path))
