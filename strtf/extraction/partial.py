@@ -193,9 +193,14 @@ class PartialOutput:
                 part.file.flush()
 
     def __enter__(self) -> Self:
-        self._output.open(self.state.output_bytes)
-        if self._rejects:
-            self._rejects.open(self.state.rejects_bytes)
+        sizes = (self.state.output_bytes, self.state.rejects_bytes)
+        with contextlib.ExitStack() as opened:
+            for part, size in zip(self._parts, sizes, strict=False):
+                part.open(size)
+                opened.callback(part.close)
+                if not size:
+                    opened.callback(part.remove)
+            opened.pop_all()  # all are open: they stay so
         return self
 
     def __exit__(self, kind, error, traceback) -> None:

@@ -236,6 +236,16 @@ predict.predict_run(RunDir(sys.argv[1]), sys.argv[2], sys.argv[3], {})
 """
 
 
+def test_rejects_in_use_leave_nothing_behind(predicts, tmp_path):
+    fcntl = pytest.importorskip("fcntl")
+    with open(tmp_path / "bad.jsonl.partial", "ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert "bad.jsonl.partial must not be in use" in message(predicts, rejects=str(tmp_path / "bad.jsonl"))
+    assert not (tmp_path / "out.jsonl.partial").exists()
+    predicts(rejects=str(tmp_path / "bad.jsonl"))
+    assert (tmp_path / "out.jsonl").exists()
+
+
 def test_a_killed_process_can_be_resumed(random_run, tmp_path, monkeypatch):
     source, target, whole = tmp_path / "in.txt", tmp_path / "out.jsonl", tmp_path / "whole.jsonl"
     write(source, ["左主干可见狭窄约30%。前降支近段狭窄" * (i % 4) for i in range(60)])
