@@ -26,6 +26,7 @@ INTEGER = "an integer"
 IDENTIFIER = "a string or an integer"
 LIST = "a list"
 OBJECT = "an object"
+_OF_A_DOCUMENT = ("id", "text", "entities", "relations")
 _MISSING = object()
 _TYPES = {STRING: (str,), INTEGER: (int,), IDENTIFIER: (str, int), LIST: (list,), OBJECT: (dict,)}
 _RECEIVED = {
@@ -42,11 +43,17 @@ _RECEIVED = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Document:
-    """A text to extract from. `source` is `path:line` where it was read, for error messages."""
+    """A text to extract from.
+
+    Attributes:
+        source: `path:line` where it was read, for error messages.
+        others: what else stands in its record, such as a case number: it goes along into the output.
+    """
 
     id: str
     text: str
     source: str = dataclasses.field(default="", compare=False)
+    others: dict = dataclasses.field(default_factory=dict)
 
 
 class Place(NamedTuple):
@@ -150,9 +157,13 @@ def _is_json_object(line: str) -> bool:
 
 
 def document_from_json(record: dict, where: str, default_id: str) -> Document:
-    """The "text" and "id" of a record; ids given as integers become strings."""
+    """The "text" and "id" of a record; ids given as integers become strings. Annotations are not looked at."""
     identifier = field(record, "id", IDENTIFIER, where) if "id" in record else default_id
-    return Document(str(identifier), field(record, "text", STRING, where), where)
+    text = field(record, "text", STRING, where)
+    others = {name: value for name, value in record.items() if name not in _OF_A_DOCUMENT}
+    if others:
+        _check_unicode(json.dumps(others, ensure_ascii=False), "the line", where)
+    return Document(str(identifier), text, where, others)
 
 
 def source_name(source: Source) -> str:

@@ -6,7 +6,7 @@ from strtf.extraction.extractor import Extraction
 
 
 def extraction_record(document: Document, extraction: Extraction) -> dict:
-    """An extraction in the native format; probabilities rounded to 4 digits."""
+    """An extraction in the native format, behind the document's other fields; probabilities rounded to 4 digits."""
     entities = [
         {
             "id": entity.id,
@@ -22,7 +22,12 @@ def extraction_record(document: Document, extraction: Extraction) -> dict:
         {"head": relation.head, "tail": relation.tail, "type": relation.type, "probability": round(probability, 4)}
         for relation, probability in zip(extraction.relations, extraction.relation_probabilities, strict=True)
     ]
-    return {"id": document.id, "text": document.text, "entities": entities, "relations": relations}
+    return document.others | {
+        "id": document.id,
+        "text": document.text,
+        "entities": entities,
+        "relations": relations,
+    }
 
 
 def as_triples(record: dict) -> str:

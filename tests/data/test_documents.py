@@ -83,7 +83,7 @@ def test_only_newlines_split(lines, newline):
 
 def test_json_lines():
     content = b'\n{"id": "a", "text": "x"}\n\n{"text": ""}\n{"id": 7, "text": "z", "more": 1}\r\n'
-    assert read(content) == [Document("a", "x"), Document("line-4", ""), Document("7", "z")]
+    assert read(content) == [Document("a", "x"), Document("line-4", ""), Document("7", "z", others={"more": 1})]
 
 
 def test_json_ids_of_a_file(tmp_path):
@@ -123,6 +123,10 @@ BAD_LINES = {
     "surrogate": (
         b'{"text": "secret\\ud800"}',
         "text must be Unicode text. Received: half a surrogate pair at character 6",
+    ),
+    "other_surrogate": (
+        b'{"text": "secret", "case": ["secret\\udc00"]}',
+        "the line must be Unicode text. Received: half a surrogate pair",
     ),
     "not_utf8": (b'{"text": "secret\xff"}', "the file must be UTF-8. Received: byte 0xff at byte 17"),
 }

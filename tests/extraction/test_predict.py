@@ -139,6 +139,16 @@ def test_a_record_holds_what_was_found():
     }
 
 
+def test_other_fields_go_along(stub_run, tmp_path):
+    """What the input says of entities is not one of them."""
+    record = {"case": {"number": 7}, "id": "r", "text": "a", "entities": [{"x": 1}], "seen": None}
+    (tmp_path / "in.jsonl").write_text(json.dumps(record) + "\n")
+    predict_run(stub_run, str(tmp_path / "in.jsonl"), str(tmp_path / "out.jsonl"), {})
+    found = json.loads((tmp_path / "out.jsonl").read_text())
+    assert (found["case"], found["seen"], found["id"]) == ({"number": 7}, None, "r")
+    assert [entity["text"] for entity in found["entities"]] == ["a"]
+
+
 def test_a_listing_for_people(stub_run, tmp_path):
     (tmp_path / "in.txt").write_text("左a，b\n", encoding="utf-8")
     predict_run(stub_run, str(tmp_path / "in.txt"), str(tmp_path / "out.txt"), {}, style="triples")
