@@ -7,10 +7,11 @@ the best tagging's entities, and of relations between gold entities.
 *Thresholds.* The most probable class is the best answer to one pair, but not what makes the best F1 over many: where
 relations are rare, or annotated with gaps, a lower threshold finds more than it spoils. Likewise the best tagging of a
 sentence is not what makes the best F1 over many entities: `entity_shift` is added to the score of every entity before
-the best tagging is sought. And that holds entities which are hardly likelier than not: `entity_threshold` is the
-probability that an entity must have; those that a relation holds stay in any case, so it changes no relation.
+the best tagging is sought, and `entity_threshold` is the probability that an entity must have, chosen together. They
+come first: relations are sought between the entities that are left.
 """
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -25,7 +26,7 @@ from strtf.extraction.load import untuned
 from strtf.models.base import Task
 from strtf.schema import Sentence
 
-# Few, so that a small split does not choose by a single entity; of equal ones, the first.
+# Few, so that a small split does not choose by a single entity; of equal choices, the first.
 ENTITY_SHIFTS = (0.0, 0.5, -0.5, 1.0, -1.0, 1.5, -1.5, 2.0, -2.0, 3.0, -3.0)
 ENTITY_TEMPERATURES = (1.0, 0.5, 0.7, 0.85, 1.2, 1.4, 1.7, 2.0, 2.4, 2.8, 3.4, 4.0)
 # Few too; and none so near to 1, where most entities are, that the rounding of another batch would decide.
@@ -54,7 +55,7 @@ def tune_decision(extractor: Extractor, sentences: Sequence[Sentence], options: 
     tasks, found, given = extractor.model.tasks, None, None
     extractor.decision = untuned(options)
     if Task.NER in tasks:
-        _tune_tagging(extractor, sentences, options)
+        _tune_entities(extractor, sentences, options)
     if Task.RC in tasks:
         given = _tune_given(extractor, sentences, options)
     if Task.NER in tasks:
@@ -79,21 +80,20 @@ def best_threshold(scored: Iterable[tuple[float, bool]], gold: int) -> float | N
     return best
 
 
-def _tune_tagging(extractor: Extractor, sentences: Sequence[Sentence], options: TrainingOptions) -> None:
-    """Temperature and shift, from one pass over the sentences."""
-    shifts = ENTITY_SHIFTS if options.tune_entity_threshold else ()
-    temperatures = ENTITY_TEMPERATURES if options.calibrate else ()
-    if not shifts and not temperatures:
-        return
-    tried = [(0.0, temperature) for temperature in temperatures] + [(shift, None) for shift in shifts]
-    answers = extractor.try_entities([sentence.text for sentence in sentences], tried)
+def _tune_entities(extractor: Extractor, sentences: Sequence[Sentence], options: TrainingOptions) -> None:
+    """Temperature, then shift and threshold."""
+    decision, texts = extractor.decision, [sentence.text for sentence in sentences]
     gold = [entity_tuples(sentence.entities) for sentence in sentences]
-    if any(map(any, answers[: len(temperatures)])):  # else nothing was found
-        losses = [_entity_loss(gold, of_one) for of_one in answers[: len(temperatures)]]
-        extractor.decision.entity_temperature = temperatures[losses.index(min(losses))]
-    if shifts:
-        f1 = [_entity_f1(gold, of_one) for of_one in answers[len(temperatures) :]]
-        extractor.decision.entity_shift = shifts[f1.index(max(f1))]
+    if options.calibrate:
+        tried = extractor.try_entities(texts, [(0.0, temperature) for temperature in ENTITY_TEMPERATURES])
+        if any(tried[0]):  # else nothing was found
+            losses = [_entity_loss(gold, answers) for answers in tried]
+            decision.entity_temperature = ENTITY_TEMPERATURES[losses.index(min(losses))]
+    if options.tune_entity_threshold:
+        tried = extractor.try_entities(texts, [(shift, decision.entity_temperature) for shift in ENTITY_SHIFTS])
+        choices = list(itertools.product(ENTITY_SHIFTS, ENTITY_THRESHOLDS))
+        f1 = [_entity_f1(gold, answers, threshold) for answers in tried for threshold in ENTITY_THRESHOLDS]
+        decision.entity_shift, decision.entity_threshold = choices[f1.index(max(f1))]
 
 
 def _tune_given(extractor: Extractor, sentences: Sequence[Sentence], options: TrainingOptions) -> list[dict]:
@@ -117,7 +117,7 @@ def _tune_given(extractor: Extractor, sentences: Sequence[Sentence], options: Tr
 
 
 def _tune_found(extractor: Extractor, sentences: Sequence[Sentence], options: TrainingOptions) -> list[Extraction]:
-    """Thresholds of relations between found entities and of entities; returns what is found."""
+    """Threshold of relations between found entities; returns what is found."""
     decision = extractor.decision
     threshold, decision.relation_threshold = decision.relation_threshold, 0.0
     found = extractor.extract([sentence.text for sentence in sentences])
@@ -131,21 +131,11 @@ def _tune_found(extractor: Extractor, sentences: Sequence[Sentence], options: Tr
         ]
         best = best_threshold(scored, sum(map(len, gold)))
         decision.relation_threshold = threshold if best is None else best
-    found = [each.decided(decision) for each in found]
-    if options.tune_entity_threshold:
-        decision.entity_threshold = _best_entity_threshold(sentences, found)
-    return [each.confident(decision.entity_threshold) for each in found]
+    return [each.decided(decision) for each in found]
 
 
-def _best_entity_threshold(sentences: Sequence[Sentence], found: Sequence[Extraction]) -> float:
-    """Of equal ones, the lowest."""
-    gold = [entity_tuples(sentence.entities) for sentence in sentences]
-    f1 = [compare(gold, [entity_tuples(e.confident(t).entities) for e in found]).f1 for t in ENTITY_THRESHOLDS]
-    return ENTITY_THRESHOLDS[f1.index(max(f1))]
-
-
-def _entity_f1(gold: Sequence[set], answers) -> float:
-    return compare(gold, [entity_tuples(entity for entity, _ in of_text) for of_text in answers]).f1
+def _entity_f1(gold: Sequence[set], answers, threshold: float) -> float:
+    return compare(gold, [entity_tuples(e for e, p in of_text if p >= threshold) for of_text in answers]).f1
 
 
 def _entity_loss(gold: Sequence[set], answers) -> float:

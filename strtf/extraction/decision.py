@@ -27,7 +27,7 @@ class Decision:
         entity_shift: added to the score of every entity before the best tagging is sought: more entities above 0,
             fewer below.
         entity_temperature: divides the CRF's scores where probabilities are computed; above 0.
-        entity_threshold: probability that an entity must have which no relation holds.
+        entity_threshold: probability that an entity must have. What has less is not looked at for relations either.
         relation_slope, relation_offset: from a margin to log-odds, entities given.
         relation_ends: 1: a relation is as sure as its entities are, too; 0: it is not.
         relation_threshold: probability above which a relation between found entities is kept.

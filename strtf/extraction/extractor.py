@@ -52,19 +52,6 @@ class Extraction:
         parts = (self.relations, probabilities.tolist(), self.relation_margins)
         return Extraction(self.entities, self.entity_probabilities, *(tuple(part[i] for i in kept) for part in parts))
 
-    def confident(self, threshold: float) -> "Extraction":
-        """Without the entities that are less probable and that no relation holds; ids are counted anew."""
-        held = {entity for relation in self.relations for entity in (relation.head, relation.tail)}
-        each = list(zip(self.entities, self.entity_probabilities, strict=True))
-        kept = [(entity, p) for entity, p in each if p >= threshold or entity.id in held]
-        ids = {entity.id: first.id for (entity, _), first in zip(kept, self.entities, strict=False)}
-        return dataclasses.replace(
-            self,
-            entities=tuple(dataclasses.replace(entity, id=ids[entity.id]) for entity, _ in kept),
-            entity_probabilities=tuple(p for _, p in kept),
-            relations=tuple(Relation(ids[r.head], ids[r.tail], r.type) for r in self.relations),
-        )
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Item:
@@ -143,6 +130,7 @@ class Extractor:
         for items, batch, states in self._encoded(self._items(documents)):
             tagged, emissions = self._tagged(items, batch, states, self.decision.entity_shift)
             found = self._with_probabilities(items, tagged, batch, emissions, self.decision.entity_temperature)
+            found = [[span for span in s if span.probability >= self.decision.entity_threshold] for s in found]
             _keep_owned(spans, items, found, owned)
             alone = [len(documents[item.document].windows) == 1 for item in items]
             if Task.RC in self.model.tasks and any(alone):
@@ -339,7 +327,7 @@ class Extractor:
             tuple(relations),
             tuple(pair.probability for pair in related),
             tuple(pair.margin for pair in related),
-        ).confident(self.decision.entity_threshold)
+        )
 
     def _entities(self, document: TokenizedText, spans: Sequence[_Span]) -> tuple[Entity, ...]:
         return tuple(

@@ -56,7 +56,7 @@ class TokenGraph:
         self.candidate = _candidate_types(extractor.featurizer)
 
     def tag(self, batch, states):
-        """Tags [B·L, T] int32 and the `Spans` they spell."""
+        """Tags [B·L, T] int32 and those of the `Spans` they spell that are probable enough."""
         tags, emissions = self.model.tag(batch | {"entity_shift": self.decision.entity_shift}, states)
         row, start, end, kind = decode_tags(tags, tf.repeat(batch["lengths"], self.num_layers))
         begin = 1 + len(PREFIXES) * kind
@@ -66,7 +66,8 @@ class TokenGraph:
         log_p = self.model.span_log_probabilities(batch, emissions, places | spelled)
         layer, row = row % self.num_layers, row // self.num_layers
         spans = Spans(row, start, end, kind, layer, tf.exp(log_p))
-        return tags, merge_layers(spans) if self.num_layers > 1 else spans
+        spans = merge_layers(spans) if self.num_layers > 1 else spans
+        return tags, spans.choose(spans.probability >= self.decision.entity_threshold)
 
     def relate(self, batch, states, spans: Spans, stop, row_of_pair, held=None) -> Pairs:
         """The related pairs (i, j) of spans with i < j < stop[i].
@@ -105,14 +106,6 @@ class TokenGraph:
             return log_p
         return log_p + self.decision.relation_ends * tf.reduce_sum(tf.math.log(ends), axis=1)
 
-    def confident(self, spans: Spans, pairs: Pairs) -> tuple[Spans, Pairs]:
-        """Without the spans that are less probable than `entity_threshold` and in no pair; indices are those left."""
-        members = tf.concat([pairs.first, pairs.second], axis=0)
-        kept = (spans.probability >= self.decision.entity_threshold) | (count_by(members, tf.size(spans.row)) > 0)
-        place = tf.cumsum(tf.cast(kept, tf.int32)) - 1
-        spans = spans.choose(kept)
-        return spans, pairs._replace(first=tf.gather(place, pairs.first), second=tf.gather(place, pairs.second))
-
     def __call__(self, token_ids, lengths):
         """Tags [B·L, T], spans and related pairs of rows that are no more than one window each.
 
@@ -128,7 +121,7 @@ class TokenGraph:
             ends = [tf.gather(column, i) for i in (first, second) for column in (spans.start, spans.end)]
             return tf.gather(spans.row, first), tf.stack(ends, axis=1)
 
-        return tags, *self.confident(spans, self.relate(batch, states, spans, stop, own_row))
+        return tags, spans, self.relate(batch, states, spans, stop, own_row)
 
 
 class TextGraph:
@@ -202,7 +195,6 @@ class TextGraph:
         pairs_at = _pairs_in_windows(windows, window_base, offset, *_on_one_axis(spans, offset))
         batch = {"token_ids": token_ids, "lengths": lengths}
         pairs = self.tokens.relate(batch, states, spans, *pairs_at)
-        spans, pairs = self.tokens.confident(spans, pairs)
         first, last = _on_one_axis(spans, offset)
         text = tf.gather(windows.text, spans.row)
         in_text = tf.gather(base, text - windows.text[0])

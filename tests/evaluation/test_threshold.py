@@ -168,7 +168,7 @@ def test_the_temperature_stays_where_nothing_is_found(make):
 def test_the_shift_of_entities(make, found_by, expected):
     extractor = make(tried=lambda shift, _: [(entity, 1.0) for entity in ENTITIES[: found_by.get(shift, 0)]])
     decision, _ = tuned(extractor, Sentence("s", "abc", ENTITIES[:1]), tune_entity_threshold=True)
-    assert decision.entity_shift == expected
+    assert (decision.entity_shift, decision.entity_threshold) == (expected, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -179,14 +179,15 @@ def test_the_shift_of_entities(make, found_by, expected):
         ((0.99, 0.72, 0.71), 0.0),  # no step is between the two: with 0.75 a correct one would go too
     ],
 )
-def test_of_lone_entities(make, probabilities, expected):
-    extractor = make(tasks=(Task.NER,), probabilities=probabilities, relations=(), margins=())
-    decision, answers = tuned(extractor, Sentence("s", "abc", ENTITIES[:2]), tune_entity_threshold=True)
-    assert decision.entity_threshold == expected
-    assert [p for p in probabilities if p >= expected] == list(answers.found[0].entity_probabilities)
+def test_the_threshold_of_entities(make, probabilities, expected):
+    extractor = make(tried=lambda *_: list(zip(ENTITIES, probabilities, strict=True)))
+    decision, _ = tuned(extractor, Sentence("s", "abc", ENTITIES[:2]), tune_entity_threshold=True)
+    assert (decision.entity_shift, decision.entity_threshold) == (0.0, expected)
 
 
-def test_of_lone_entities_where_related_ones_are_wrong(make):
-    """No threshold leaves them out, so the lowest is chosen."""
-    extractor = make(probabilities=(0.1, 0.1, 0.1), margins=(2.0, 1.0))
-    assert tuned(extractor, Sentence("s", "abc"), tune_entity_threshold=True)[0].entity_threshold == 0.0
+def test_shift_and_threshold_are_chosen_together(make):
+    """Raised, the tagging alone is worse than without; it holds an entity more, which a threshold tells apart."""
+    plain, raised = [(ENTITIES[0], 0.9)], [(ENTITIES[0], 0.9), (ENTITIES[1], 0.4), (ENTITIES[2], 0.1)]
+    extractor = make(tried=lambda shift, _: raised if shift == 1.0 else plain)
+    decision, _ = tuned(extractor, Sentence("s", "abc", ENTITIES[:2]), tune_entity_threshold=True)
+    assert (decision.entity_shift, decision.entity_threshold) == (1.0, 0.15)

@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 
 from strtf.config import PairFilter
 from strtf.extraction.decision import Decision
-from strtf.extraction.extractor import Extraction
-from strtf.schema import Entity, Relation
 from strtf.text.windows import first_window_holding
 
 # Entities of the stub, as a regular expression over the text
@@ -167,39 +165,13 @@ def test_deciding_again_is_extracting_again(stub_extractor):
     assert [each.decided(extractor.decision) for each in found] == extractor.extract(["ab", "aabc", ""])
 
 
-class TestConfident:
-    """Entities that are neither probable enough nor in a relation are left out."""
-
-    FOUND = Extraction(
-        tuple(Entity(f"e{n}", n, n + 1, "A") for n in (1, 2, 3)),
-        (0.2, 0.9, 0.1),
-        (Relation("e3", "e2", "R"),),
-        (1.0,),
-        (2.0,),
-    )
-
-    def test_those_that_a_relation_holds_stay(self):
-        kept = self.FOUND.confident(0.5)
-        assert [(entity.start, p) for entity, p in zip(kept.entities, kept.entity_probabilities, strict=True)] == [
-            (2, 0.9),
-            (3, 0.1),
-        ]
-
-    def test_ids_are_counted_anew(self):
-        kept = self.FOUND.confident(0.5)
-        assert [entity.id for entity in kept.entities] == ["e1", "e2"]
-        assert kept.relations == (Relation("e2", "e1", "R"),)
-
-    @pytest.mark.parametrize("threshold", [0.0, 0.2])
-    def test_at_the_threshold_an_entity_stays(self, threshold):
-        assert self.FOUND.confident(threshold) == self.FOUND
-
-    def test_the_extractor_has_one(self, stub_extractor):
-        extractor = stub_extractor()
-        extractor.decision.entity_threshold = 2.0  # more than any probability
-        alone, related = extractor.extract(["a", "ab"])
-        assert not alone.entities and len(related.entities) == 2
-        assert [entity.id for entity in related.entities] == ["e1", "e2"]
+def test_improbable_entities_are_left_out_and_their_relations_with_them(stub_extractor):
+    extractor = stub_extractor()
+    [before] = extractor.extract(["ab"])
+    assert before.relations
+    extractor.decision.entity_threshold = 2.0  # more than any probability
+    [found] = extractor.extract(["ab"])
+    assert not found.entities and not found.relations
 
 
 def test_relations_of_given_entities(stub_extractor):
