@@ -3,9 +3,13 @@
 Read are text-bound annotations (T) as entities and relations (R) between them. The native format has no spans in
 several pieces, events (E), attributes (A, M), normalisations (N), notes (#) and equivalences (*): what is left out is
 counted and logged.
+
+A type is one word there. What brat shows in its place is the first label that a visual.conf gives it
+(https://brat.nlplab.org/configuration.html): types are read under that name, and names of more words written so.
 """
 
 import collections
+import functools
 import logging
 import os
 import pathlib
@@ -27,6 +31,12 @@ _OTHERS = {
     "#": "notes",
     "*": "equivalences",
 }
+_LABELS = "visual.conf"
+# The file stands in for brat's own, and brat wants both sections.
+_DRAWING = """[drawing]
+SPAN_DEFAULT\tfgColor:black, bgColor:lightgreen, borderColor:black
+ARC_DEFAULT\tcolor:black
+"""
 _IN_PIECES, _OF_THESE = "entities in several pieces", "relations of these"
 
 
@@ -35,24 +45,65 @@ def native_records(directory: pathlib.Path) -> Iterator[tuple[str, dict]]:
 
     Raises:
         DataError: no annotations, a text that is missing or not UTF-8, a line that is none of brat's, an entity whose
-            words are not those at its offsets, a relation of an unknown entity.
+            words are not those at its offsets, a relation of an unknown entity, two types under one label.
     """
     left_out, paths = collections.Counter(), sorted(directory.rglob("*.ann"))
     if not paths:
         raise DataError(
             f"{directory}:1", "a directory must hold .txt and .ann files. Received: none. Correct the path."
         )
+    labels = functools.cache(_Labels)
     for path in paths:
-        yield f"{path}:1", _Document(path).record(path.relative_to(directory).with_suffix("").as_posix(), left_out)
+        document = _Document(path, labels(_labels_path(path.parent, directory)))
+        yield f"{path}:1", document.record(path.relative_to(directory).with_suffix("").as_posix(), left_out)
     if counts := ", ".join(f"{count} {what}" for what, count in sorted(left_out.items()) if count):
         _LOG.warning("%s: left out, for the format has none: %s.", directory, counts)
+
+
+def _labels_path(folder: pathlib.Path, top: pathlib.Path) -> pathlib.Path:
+    """Where a folder's labels may be: the nearest file counts, as in brat, up to the directory that is read."""
+    while folder != top and not (folder / _LABELS).is_file():
+        folder = folder.parent
+    return folder / _LABELS
+
+
+class _Labels:
+    """What a visual.conf, where there is one, calls types; others are called what they are."""
+
+    def __init__(self, path: pathlib.Path):
+        self.path = path
+        self.names = dict(_first_labels(_read(path))) if path.is_file() else {}
+        self.types: dict[tuple[str, str], str] = {}  # of each kind and name
+
+    def name(self, kind: str, type_: str) -> str:
+        name = self.names.get(type_, type_)
+        if self.types.setdefault((kind, name), type_) != type_:
+            raise DataError(
+                f"{self.path}:1",
+                f"first labels must tell {kind} types apart. Received: {name!r} for two of them. Change one.",
+            )
+        return name
+
+
+def _first_labels(configuration: str) -> Iterator[tuple[str, str]]:
+    """(type, label) of each line of [labels]: type | label | shorter label; behind a tab is what is no label."""
+    section = ""
+    for line in map(str.strip, configuration.split("\n")):
+        if match := re.fullmatch(r"\[(.*)\]", line):
+            section = match[1]
+        elif section == "labels" and not line.startswith("#"):
+            # "!" marks types that brat does not offer
+            terms = [part.strip().removeprefix("!") for part in line.split("\t")[0].split("|")]
+            type_, label, *_ = [*filter(None, terms), "", ""]
+            if label:
+                yield type_, label
 
 
 class _Document:
     """One text and the lines of its annotations."""
 
-    def __init__(self, path: pathlib.Path):
-        self.path = path
+    def __init__(self, path: pathlib.Path, labels: _Labels):
+        self.path, self.labels = path, labels
         self.text = _read(path.with_suffix(".txt"))
         self.entities: dict[str, dict] = {}
         self.relations: list[tuple[str, str, str, str]] = []  # where, type, head, tail
@@ -74,7 +125,10 @@ class _Document:
             "id": identifier,
             "text": self.text,
             "entities": list(self.entities.values()),
-            "relations": [{"type": type_, "head": head, "tail": tail} for _, type_, head, tail in relations],
+            "relations": [
+                {"type": self.labels.name("relation", type_), "head": head, "tail": tail}
+                for _, type_, head, tail in relations
+            ],
         }
 
     def _add(self, line: str, where: str, left_out: collections.Counter) -> None:
@@ -104,7 +158,8 @@ class _Document:
                 f"{identifier} must have the words at its offsets. Received: {start} to {end}, where the text has "
                 "others. Offsets count characters of the .txt file, line ends included.",
             )
-        self.entities[identifier] = {"id": identifier, "start": start, "end": end, "type": type_}
+        name = self.labels.name("entity", type_)
+        self.entities[identifier] = {"id": identifier, "start": start, "end": end, "type": name}
 
 
 def _read(path: pathlib.Path) -> str:
@@ -124,10 +179,11 @@ def _on_one_line(words: str) -> str:
 
 
 def write_brat(path: str | os.PathLike, sentences: Sequence[Sentence]) -> None:
-    """Writes a directory in brat's layout: texts, annotations, and the types in annotation.conf.
+    """Writes a directory in brat's layout: texts, annotations, types in annotation.conf, their names in visual.conf.
 
-    File names are the ids, and types brat's words, with "_" for each character that neither can have. The directory
-    appears whole or not at all.
+    File names are the ids, and types brat's words, with "_" for each character that neither can have. A type that is
+    another word so is labelled with its name; that one cannot be a label is logged. The directory appears whole or not
+    at all.
 
     Raises:
         StrtfError: the directory is there already or cannot be made, two ids or two types come to the same name.
@@ -137,6 +193,7 @@ def write_brat(path: str | os.PathLike, sentences: Sequence[Sentence]) -> None:
         raise StrtfError(f"{path} must not exist yet. Received: a place that does. Remove it, or choose another.")
     names = _unlike([sentence.id for sentence in sentences], r"[^\w.-]|^\.", "ids")
     types = _unlike(_types(sentences), r"[^\w-]", "types")
+    labels = _label_lines(types)
     partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         partial.mkdir()
@@ -144,6 +201,8 @@ def write_brat(path: str | os.PathLike, sentences: Sequence[Sentence]) -> None:
             _write(partial / f"{names[sentence.id]}.txt", sentence.text)
             _write(partial / f"{names[sentence.id]}.ann", "".join(_lines(sentence, types)))
         _write(partial / "annotation.conf", _configuration(sentences, types))
+        if labels:
+            _write(partial / _LABELS, "".join(["[labels]\n", *labels, _DRAWING]))
         partial.rename(path)
     except OSError as error:
         raise StrtfError(f"{path} must be a place to write to. Received: {error.strerror}. Choose another.") from error
@@ -192,3 +251,16 @@ def _configuration(sentences: Sequence[Sentence], types: dict[str, str]) -> str:
     lines += ["<OVERLAP>\tArg1:<ENTITY>, Arg2:<ENTITY>, <OVL-TYPE>:<ANY>"]
     lines += [f"{name}\tArg1:<ENTITY>, Arg2:<ENTITY>" for name in relations]
     return "\n".join([*lines, "[events]", "[attributes]", ""])
+
+
+def _label_lines(types: dict[str, str]) -> list[str]:
+    """Lines of visual.conf for the types that are written as another word."""
+    lines = {type_: f"{word} | {type_}\n" for type_, word in types.items() if word != type_}
+    # a label cannot begin with "!" or a blank, nor hold "|", a tab or the end of a line
+    unlike = [
+        type_ for type_, line in lines.items() if [*_first_labels(f"[labels]\n{line}")] != [(types[type_], type_)]
+    ]
+    if unlike:
+        renamed = ", ".join(f"{type_!r} as {types[type_]!r}" for type_ in unlike)
+        _LOG.warning("types written under another name, for brat has no labels like theirs: %s.", renamed)
+    return [line for type_, line in lines.items() if type_ not in unlike]
