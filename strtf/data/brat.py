@@ -2,7 +2,7 @@
 
 Read are text-bound annotations (T) as entities and relations (R) between them. The native format has no spans in
 several pieces, events (E), attributes (A, M), normalisations (N), notes (#) and equivalences (*): what is left out is
-counted and logged.
+counted and logged, and so are texts without a file of annotations.
 
 A type is one word there. What brat shows in its place is the first label that a visual.conf gives it
 (https://brat.nlplab.org/configuration.html): types are read under that name, and names of more words written so.
@@ -38,6 +38,7 @@ SPAN_DEFAULT\tfgColor:black, bgColor:lightgreen, borderColor:black
 ARC_DEFAULT\tcolor:black
 """
 _IN_PIECES, _OF_THESE = "entities in several pieces", "relations of these"
+_NO_ANN = "texts without an .ann"
 
 
 def native_records(directory: pathlib.Path) -> Iterator[tuple[str, dict]]:
@@ -48,16 +49,17 @@ def native_records(directory: pathlib.Path) -> Iterator[tuple[str, dict]]:
             words are not those at its offsets, a relation of an unknown entity, two types under one label.
     """
     left_out, paths = collections.Counter(), sorted(directory.rglob("*.ann"))
+    left_out[_NO_ANN] = sum(not path.with_suffix(".ann").exists() for path in directory.rglob("*.txt"))
     if not paths:
-        raise DataError(
-            f"{directory}:1", "a directory must hold .txt and .ann files. Received: none. Correct the path."
-        )
+        alone = f"{left_out[_NO_ANN]} {_NO_ANN}. Put one beside each, an empty one where nothing is annotated"
+        received = alone if left_out[_NO_ANN] else "none. Correct the path"
+        raise DataError(f"{directory}:1", f"a directory must hold .txt and .ann files. Received: {received}.")
     labels = functools.cache(_Labels)
     for path in paths:
         document = _Document(path, labels(_labels_path(path.parent, directory)))
         yield f"{path}:1", document.record(path.relative_to(directory).with_suffix("").as_posix(), left_out)
     if counts := ", ".join(f"{count} {what}" for what, count in sorted(left_out.items()) if count):
-        _LOG.warning("%s: left out, for the format has none: %s.", directory, counts)
+        _LOG.warning("%s: left out: %s.", directory, counts)
 
 
 def _labels_path(folder: pathlib.Path, top: pathlib.Path) -> pathlib.Path:
@@ -72,7 +74,7 @@ class _Labels:
 
     def __init__(self, path: pathlib.Path):
         self.path = path
-        self.names = dict(_first_labels(_read(path))) if path.is_file() else {}
+        self.names = dict(_first_labels(_read_lines(path))) if path.is_file() else {}
         self.types: dict[tuple[str, str], str] = {}  # of each kind and name
 
     def name(self, kind: str, type_: str) -> str:
@@ -85,10 +87,10 @@ class _Labels:
         return name
 
 
-def _first_labels(configuration: str) -> Iterator[tuple[str, str]]:
+def _first_labels(configuration: Iterable[str]) -> Iterator[tuple[str, str]]:
     """(type, label) of each line of [labels]: type | label | shorter label; behind a tab is what is no label."""
     section = ""
-    for line in map(str.strip, configuration.split("\n")):
+    for line in map(str.strip, configuration):
         if match := re.fullmatch(r"\[(.*)\]", line):
             section = match[1]
         elif section == "labels" and not line.startswith("#"):
@@ -110,7 +112,7 @@ class _Document:
         self.in_pieces: set[str] = set()
 
     def record(self, identifier: str, left_out: collections.Counter) -> dict:
-        for number, line in enumerate(_read(self.path).split("\n"), start=1):
+        for number, line in enumerate(_read_lines(self.path), start=1):
             if line := line.rstrip("\r"):
                 self._add(line, f"{self.path}:{number}", left_out)
         left_out[_IN_PIECES] += len(self.in_pieces)
@@ -172,6 +174,11 @@ def _read(path: pathlib.Path) -> str:
         raise DataError(
             f"{path}:1", f"the file must be readable. Received: {error.strerror}. Put it beside its .ann file."
         ) from error
+
+
+def _read_lines(path: pathlib.Path) -> list[str]:
+    """The lines of what is no text: a byte order mark is no character of theirs."""
+    return _read(path).removeprefix("\ufeff").split("\n")
 
 
 def _on_one_line(words: str) -> str:
@@ -257,10 +264,11 @@ def _label_lines(types: dict[str, str]) -> list[str]:
     """Lines of visual.conf for the types that are written as another word."""
     lines = {type_: f"{word} | {type_}\n" for type_, word in types.items() if word != type_}
     # a label cannot begin with "!" or a blank, nor hold "|", a tab or the end of a line
-    unlike = [
-        type_ for type_, line in lines.items() if [*_first_labels(f"[labels]\n{line}")] != [(types[type_], type_)]
-    ]
-    if unlike:
-        renamed = ", ".join(f"{type_!r} as {types[type_]!r}" for type_ in unlike)
+    kept = {type_ for type_, line in lines.items() if _is_read_back(line, types[type_], type_)}
+    if renamed := ", ".join(f"{type_!r} as {types[type_]!r}" for type_ in lines if type_ not in kept):
         _LOG.warning("types written under another name, for brat has no labels like theirs: %s.", renamed)
-    return [line for type_, line in lines.items() if type_ not in unlike]
+    return [line for type_, line in lines.items() if type_ in kept]
+
+
+def _is_read_back(line: str, word: str, label: str) -> bool:
+    return [*_first_labels(["[labels]", *line.split("\n")])] == [(word, label)]

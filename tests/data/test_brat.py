@@ -59,7 +59,16 @@ def test_what_the_format_has_not_is_left_out_and_counted(folder, caplog):
     assert len(sentence.entities) == 2 and len(sentence.relations) == 1
     [message] = caplog.messages
     counts = "1 attributes, 1 entities in several pieces, 1 equivalences, 1 events, 1 notes, 1 relations of these"
-    assert message.endswith(f"none: {counts}.")
+    assert message.endswith(f"left out: {counts}.")
+
+
+def test_texts_without_annotations_are_counted(folder, caplog):
+    directory = folder()
+    for name in ("a.txt", "a.1.txt"):
+        (directory / name).write_text("无", encoding="utf-8")
+    with caplog.at_level(logging.WARNING):
+        assert [sentence.id for sentence in read_corpus(directory)] == ["report"]
+    assert caplog.messages == [f"{directory}: left out: 2 texts without an .ann."]
 
 
 def test_nothing_left_out_is_nothing_said(folder, caplog):
@@ -85,6 +94,11 @@ def test_mistakes(folder, annotations, message):
     assert "左" not in str(caught.value)  # no patient's words
 
 
+def test_a_byte_order_mark_before_annotations_is_none_of_them(folder):
+    [sentence] = read_corpus(folder("\ufeff" + ANNOTATIONS))
+    assert len(sentence.entities) == 2
+
+
 def test_a_text_that_is_missing(folder):
     with pytest.raises(DataError, match=r"report\.txt:1: the file must be readable.* Put it beside its \.ann"):
         read_corpus(folder(text=None))
@@ -98,7 +112,13 @@ def test_a_text_that_is_not_utf8(folder):
 
 
 def test_a_directory_without_texts(tmp_path):
-    with pytest.raises(DataError, match=r"must hold \.txt and \.ann files"):
+    with pytest.raises(DataError, match=r"must hold \.txt and \.ann files\. Received: none\. Correct the path\."):
+        read_corpus(tmp_path)
+
+
+def test_a_directory_of_texts_alone(tmp_path):
+    (tmp_path / "a.txt").touch()
+    with pytest.raises(DataError, match=r"Received: 1 texts without an \.ann\. Put one beside each"):
         read_corpus(tmp_path)
 
 
@@ -186,14 +206,15 @@ def test_words_that_brat_can_write_need_no_labels(tmp_path):
 
 
 LABELS = (
-    "\ufeff[drawing]\nPart\tbgColor:red\n[labels]\n# Part | no\n\n Part | Body part | BP\n!Finding|!Find it\tx|y\r\n"
+    "\ufeff[labels]\nModifier | Mod of | Mod\n[drawing]\nPart\tbgColor:red | no\n"
+    "[labels]\n# Part | no\n\n Part | Body part | BP\n!Finding|!Find it\tx|y\r\n"
 )
 
 
 def test_reads_the_first_labels(folder):
     directory = folder()
     (directory / "visual.conf").write_text(LABELS, encoding="utf-8")
-    assert types_of(read_corpus(directory)) == ["Body part", "Find it", "Modifier"]
+    assert types_of(read_corpus(directory)) == ["Body part", "Find it", "Mod of"]
 
 
 def test_the_nearest_labels_count(folder):
