@@ -88,6 +88,25 @@ def test_extra_keys_are_ignored(tmp_path):
     assert read_one(tmp_path, extra) == read_one(tmp_path, record())
 
 
+def test_texts_of_entities_may_be_given(tmp_path):
+    assert read_one(tmp_path, entity(text=SECRET[:2])) == read_one(tmp_path, record())
+
+
+def test_keys_of_another_format_are_told_once(tmp_path, caplog):
+    other = {"text": SECRET, "label": [[0, 2, "Part"]], "spans": SECRET}
+    path = write(tmp_path / "c.jsonl", {"text": ""}, other, other, {**other, "meta": 0})
+    corpus.read_corpus(path)
+    assert caplog.messages == [
+        f"{path}:2: neither entities nor relations, but keys that are not read: 'label', 'spans'."
+    ]
+
+
+@pytest.mark.parametrize("values", [{"id": 1, "text": ""}, record(note=1), {"text": "", "entities": [], "note": 1}])
+def test_keys_beside_ours_are_not_told(tmp_path, caplog, values):
+    read_one(tmp_path, values)
+    assert not caplog.messages
+
+
 def test_byte_order_mark_and_crlf(tmp_path):
     path = tmp_path / "c.jsonl"
     path.write_bytes(b'\xef\xbb\xbf{"id": "s", "text": "x"}\r\n\r\n')
@@ -145,6 +164,11 @@ BAD_RECORDS = {
         entity(end=5),
         "entities[0] must lie in its text of 4 characters. Received: start 0, end 5",
     ),
+    "entity_text": (
+        entity(text=SECRET[1:3]),
+        "entities[0].text must be what stands at its offsets, which count code points. Received: start 0, end 2.",
+    ),
+    "entity_text_null": (entity(text=None), "entities[0].text must be a string. Received: null"),
     "entity_no_type": (record(entities=[without(ENTITIES[0], "type")]), "entities[0].type must be a string"),
     "entity_type_number": (entity(type=3), "entities[0].type must be a string. Received: an integer"),
     "entity_type_empty": (entity(type=""), "entities[0].type must not be empty"),
