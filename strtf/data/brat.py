@@ -9,6 +9,7 @@ A type is one word there. What brat shows in its place is the first label that a
 """
 
 import collections
+import errno
 import functools
 import logging
 import os
@@ -193,7 +194,8 @@ def write_brat(path: str | os.PathLike, sentences: Sequence[Sentence]) -> None:
     at all.
 
     Raises:
-        StrtfError: the directory is there already or cannot be made, two ids or two types come to the same name.
+        StrtfError: the directory is there already or cannot be made, two ids or two types come to the same name, an id
+            is too long for a file's.
     """
     path = pathlib.Path(path)
     if path.exists():
@@ -204,9 +206,8 @@ def write_brat(path: str | os.PathLike, sentences: Sequence[Sentence]) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         partial.mkdir()
-        for sentence in sentences:
-            _write(partial / f"{names[sentence.id]}.txt", sentence.text)
-            _write(partial / f"{names[sentence.id]}.ann", "".join(_lines(sentence, types)))
+        for number, sentence in enumerate(sentences, start=1):
+            _write_sentence(partial, names[sentence.id], sentence, types, sentence.source or f"text {number}")
         _write(partial / "annotation.conf", _configuration(sentences, types))
         if labels:
             _write(partial / _LABELS, "".join(["[labels]\n", *labels, _DRAWING]))
@@ -215,6 +216,16 @@ def write_brat(path: str | os.PathLike, sentences: Sequence[Sentence]) -> None:
         raise StrtfError(f"{path} must be a place to write to. Received: {error.strerror}. Choose another.") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _write_sentence(folder: pathlib.Path, name: str, sentence: Sentence, types: dict[str, str], where: str) -> None:
+    try:
+        _write(folder / f"{name}.txt", sentence.text)
+        _write(folder / f"{name}.ann", "".join(_lines(sentence, types)))
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise DataError(where, f"id must fit a file's name. Received: {error.strerror}. Shorten the id.") from error
 
 
 def _write(path: pathlib.Path, text: str) -> None:

@@ -261,6 +261,13 @@ def test_two_ids_of_one_name_leave_nothing_behind(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(("source", "where"), [("c.jsonl:7", "c.jsonl:7"), ("", "text 2")])
+def test_an_id_too_long_for_a_file(tmp_path, source, where):
+    with pytest.raises(StrtfError) as caught:
+        write_brat(tmp_path / "out", [Sentence("a", "左"), Sentence("长" * 100, "右", source=source)])
+    assert str(caught.value) == f"{where}: id must fit a file's name. Received: File name too long. Shorten the id."
+
+
 def test_what_is_there_is_kept(tmp_path):
     with pytest.raises(StrtfError, match="must not exist yet"):
         write_brat(tmp_path, [Sentence("a", "左")])
