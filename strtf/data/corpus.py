@@ -8,7 +8,6 @@ of the paper's authors (see `authors_json`), a directory as brat's (see `brat`).
 """
 
 import collections
-import contextlib
 import dataclasses
 import hashlib
 import itertools
@@ -17,6 +16,7 @@ import logging
 import math
 import os
 import pathlib
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 from strtf.data import authors_json, brat
@@ -36,6 +36,7 @@ from strtf.data.documents import (
     source_name,
 )
 from strtf.errors import DataError, StrtfError
+from strtf.run_dir import replacing
 from strtf.schema import Entity, Relation, RelationClass, Sentence, direction_of
 
 _LOG = logging.getLogger(__name__)
@@ -168,20 +169,20 @@ def _type(row: dict, name: str, where: str) -> str:
 def write_corpus(path: str | os.PathLike, sentences: Iterable[Sentence]) -> None:
     """Writes the native format; the file appears whole or not at all.
 
+    Args:
+        path: the file; "-" is standard output.
+
     Raises:
-        StrtfError: the file cannot be written.
+        StrtfError: no file can be written there, or standard output is closed.
     """
-    path = pathlib.Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "w", encoding="utf-8", newline="\n") as stream:
-            stream.writelines(map(_native_line, sentences))
-        os.replace(temporary, path)
-    except OSError as error:
-        raise StrtfError(f"{path} must be writable. Received: {error.strerror}. Choose another path.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+    if path == "-":
+        if sys.stdout is None:  # the shell closed it (`>&-`)
+            raise StrtfError("--output must name a file where standard output is closed. Received: -.")
+        sys.stdout.buffer.writelines(_native_line(sentence).encode("utf-8") for sentence in sentences)
+        sys.stdout.buffer.flush()
+        return
+    with replacing(path) as partial, open(partial, "w", encoding="utf-8", newline="\n") as stream:
+        stream.writelines(map(_native_line, sentences))
 
 
 def fingerprint(sentences: Sequence[Sentence]) -> dict:

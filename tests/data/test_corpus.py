@@ -325,8 +325,22 @@ def test_a_reader_of_the_old_file_keeps_it(tmp_path):
         assert json.loads(old.read()) == record()
 
 
+def test_writing_to_standard_output(capfdbinary):
+    corpus.write_corpus("-", [Sentence("s", SECRET)])
+    line = {"id": "s", "text": SECRET, "entities": [], "relations": []}
+    assert capfdbinary.readouterr().out.decode() == json.dumps(line, ensure_ascii=False) + "\n"
+
+
+def test_writing_to_standard_output_that_is_closed(monkeypatch):
+    monkeypatch.setattr("sys.stdout", None)
+    with pytest.raises(StrtfError, match="must name a file where standard output is closed"):
+        corpus.write_corpus("-", [])
+
+
 def test_writing_into_no_directory(tmp_path):
-    with pytest.raises(StrtfError, match="c.jsonl must be writable. Received: No such file or directory"):
+    with pytest.raises(
+        StrtfError, match="c.jsonl' must be a file that can be written. Received: a directory that does"
+    ):
         corpus.write_corpus(tmp_path / "none" / "c.jsonl", [])
 
 
