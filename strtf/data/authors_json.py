@@ -85,6 +85,12 @@ def _check(record: dict, where: str) -> dict:
 def _rows(record: dict, key: str, kinds: dict[str, str], where: str) -> list[list]:
     rows = field(record, key, LIST, where) if key in record else []
     for n, row in enumerate(rows):
+        if type(row) is dict:
+            raise DataError(
+                where,
+                f"{key}[{n}] must be a list, for a file that begins with [ is the authors' array. Received: an object. "
+                "The native format is one record a line, with no array around them.",
+            )
         checked(row, LIST, f"{key}[{n}]", where)
         if len(row) != len(kinds):
             layout = ", ".join(kinds)

@@ -2,12 +2,12 @@
 
 The native format is JSON Lines in UTF-8, one sentence a line:
 `{"id", "text", "entities": [{"id", "start", "end", "type"}], "relations": [{"head", "tail", "type"}]}`,
-offsets in characters (code points), `end` exclusive. A file whose first character is "[" is read as the array
+offsets in characters (code points), `end` exclusive. An entity's `text` may be there too, as `strtf.predict` writes it,
+and is held against its offsets; other keys are not read. A file whose first character is "[" is read as the array
 of the paper's authors (see `authors_json`), a directory as brat's (see `brat`).
 """
 
 import collections
-import contextlib
 import dataclasses
 import hashlib
 import itertools
@@ -16,6 +16,7 @@ import logging
 import math
 import os
 import pathlib
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 from strtf.data import authors_json, brat
@@ -35,6 +36,7 @@ from strtf.data.documents import (
     source_name,
 )
 from strtf.errors import DataError, StrtfError
+from strtf.run_dir import replacing
 from strtf.schema import Entity, Relation, RelationClass, Sentence, direction_of
 
 _LOG = logging.getLogger(__name__)
@@ -46,15 +48,16 @@ def read_corpus(path: Source) -> list[Sentence]:
     """Reads annotated sentences, in the order of the file.
 
     A sentence without an id is `<file stem>-<n>`, n counting sentences from 1. Exact duplicates of a relation
-    are merged, and their number is logged.
+    are merged, and their number is logged; so is the first record that has neither list, but keys of another format.
 
     Raises:
         DataError: the file cannot be read, is not UTF-8 or JSON, holds no sentence, or one that is not as the
             module's docstring says. The message begins with `path:line:`.
     """
     name, prefix = source_name(path), id_prefix(path)
-    sentences, seen, merged = [], {}, 0
+    sentences, seen, merged, unread = [], {}, 0, None
     for where, record in _records(path, name):
+        unread = unread or _unread_keys(record, where)
         sentence, duplicates = _sentence(record, where, f"{prefix}-{len(sentences) + 1}")
         if sentence.id in seen:
             raise DataError(
@@ -69,7 +72,18 @@ def read_corpus(path: Source) -> list[Sentence]:
         )
     if merged:
         _LOG.warning("%s: merged %d exact duplicates of relations.", name, merged)
+    if unread:
+        _LOG.warning(unread)
     return sentences
+
+
+def _unread_keys(record: dict, where: str) -> str | None:
+    """A warning where what may be annotations stands under other keys than ours."""
+    others = [key for key in record if key not in ("id", "text")]
+    if not others or "entities" in record or "relations" in record:
+        return None
+    names = ", ".join(map(ascii, others[:10])) + (", …" if len(others) > 10 else "")
+    return f"{where}: neither entities nor relations, but keys that are not read: {names}."
 
 
 def _records(path: Source, name: str) -> Iterator[tuple[str, dict]]:
@@ -94,7 +108,7 @@ def _sentence(record: dict, where: str, default_id: str) -> tuple[Sentence, int]
     rows = field(record, "entities", LIST, where) if "entities" in record else []
     entities = {}
     for n, row in enumerate(rows):
-        entity = _entity(row, f"entities[{n}]", len(document.text), where)
+        entity = _entity(row, f"entities[{n}]", document.text, where)
         if entity.id in entities:
             raise DataError(
                 where,
@@ -107,7 +121,7 @@ def _sentence(record: dict, where: str, default_id: str) -> tuple[Sentence, int]
     return sentence, len(rows) - len(relations)
 
 
-def _entity(row: dict, name: str, length: int, where: str) -> Entity:
+def _entity(row: dict, name: str, text: str, where: str) -> Entity:
     checked(row, OBJECT, name, where)
     entity = Entity(
         str(field(row, "id", IDENTIFIER, where, f"{name}.")),
@@ -118,8 +132,13 @@ def _entity(row: dict, name: str, length: int, where: str) -> Entity:
     received = f"Received: start {entity.start}, end {entity.end}. Correct the offsets"
     if entity.end <= entity.start:
         raise DataError(where, f"{name} must end after its start (ends are exclusive). {received}.")
-    if entity.start < 0 or entity.end > length:
-        raise DataError(where, f"{name} must lie in its text of {length} characters. {received}.")
+    if entity.start < 0 or entity.end > len(text):
+        raise DataError(where, f"{name} must lie in its text of {len(text)} characters. {received}.")
+    if "text" in row and field(row, "text", STRING, where, f"{name}.") != text[entity.start : entity.end]:
+        raise DataError(
+            where,
+            f"{name}.text must be what stands at its offsets, which count code points. {received}, or {name}.text.",
+        )
     return entity
 
 
@@ -150,20 +169,20 @@ def _type(row: dict, name: str, where: str) -> str:
 def write_corpus(path: str | os.PathLike, sentences: Iterable[Sentence]) -> None:
     """Writes the native format; the file appears whole or not at all.
 
+    Args:
+        path: the file; "-" is standard output.
+
     Raises:
-        StrtfError: the file cannot be written.
+        StrtfError: no file can be written there, or standard output is closed.
     """
-    path = pathlib.Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "w", encoding="utf-8", newline="\n") as stream:
-            stream.writelines(map(_native_line, sentences))
-        os.replace(temporary, path)
-    except OSError as error:
-        raise StrtfError(f"{path} must be writable. Received: {error.strerror}. Choose another path.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+    if path == "-":
+        if sys.stdout is None:  # the shell closed it (`>&-`)
+            raise StrtfError("--output must name a file where standard output is closed. Received: -.")
+        sys.stdout.buffer.writelines(_native_line(sentence).encode("utf-8") for sentence in sentences)
+        sys.stdout.buffer.flush()
+        return
+    with replacing(path) as partial, open(partial, "w", encoding="utf-8", newline="\n") as stream:
+        stream.writelines(map(_native_line, sentences))
 
 
 def fingerprint(sentences: Sequence[Sentence]) -> dict:

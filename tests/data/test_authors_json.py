@@ -105,7 +105,11 @@ BAD_RECORDS = {
     "no_text": ({"entities": []}, "text must be a string. Received: nothing"),
     "text_number": (record(text=1), "text must be a string. Received: an integer"),
     "entities_null": (record(entities=None), "entities must be a list. Received: null"),
-    "entity_object": (record(entities=[{}]), "entities[0] must be a list. Received: an object"),
+    "entity_object": (
+        record(entities=[{}]),
+        "entities[0] must be a list, for a file that begins with [ is the authors' array. Received: an object",
+    ),
+    "entity_number": (record(entities=[1]), "entities[0] must be a list. Received: an integer"),
     "entity_short": (
         record(entities=[[0, 2, "Part"]]),
         "entities[0] must be [start, end, surface, type]. Received: 3",

@@ -59,7 +59,16 @@ def test_what_the_format_has_not_is_left_out_and_counted(folder, caplog):
     assert len(sentence.entities) == 2 and len(sentence.relations) == 1
     [message] = caplog.messages
     counts = "1 attributes, 1 entities in several pieces, 1 equivalences, 1 events, 1 notes, 1 relations of these"
-    assert message.endswith(f"none: {counts}.")
+    assert message.endswith(f"left out: {counts}.")
+
+
+def test_texts_without_annotations_are_counted(folder, caplog):
+    directory = folder()
+    for name in ("a.txt", "a.1.txt"):
+        (directory / name).write_text("无", encoding="utf-8")
+    with caplog.at_level(logging.WARNING):
+        assert [sentence.id for sentence in read_corpus(directory)] == ["report"]
+    assert caplog.messages == [f"{directory}: left out: 2 texts without an .ann."]
 
 
 def test_nothing_left_out_is_nothing_said(folder, caplog):
@@ -85,6 +94,11 @@ def test_mistakes(folder, annotations, message):
     assert "左" not in str(caught.value)  # no patient's words
 
 
+def test_a_byte_order_mark_before_annotations_is_none_of_them(folder):
+    [sentence] = read_corpus(folder("\ufeff" + ANNOTATIONS))
+    assert len(sentence.entities) == 2
+
+
 def test_a_text_that_is_missing(folder):
     with pytest.raises(DataError, match=r"report\.txt:1: the file must be readable.* Put it beside its \.ann"):
         read_corpus(folder(text=None))
@@ -98,7 +112,13 @@ def test_a_text_that_is_not_utf8(folder):
 
 
 def test_a_directory_without_texts(tmp_path):
-    with pytest.raises(DataError, match=r"must hold \.txt and \.ann files"):
+    with pytest.raises(DataError, match=r"must hold \.txt and \.ann files\. Received: none\. Correct the path\."):
+        read_corpus(tmp_path)
+
+
+def test_a_directory_of_texts_alone(tmp_path):
+    (tmp_path / "a.txt").touch()
+    with pytest.raises(DataError, match=r"Received: 1 texts without an \.ann\. Put one beside each"):
         read_corpus(tmp_path)
 
 
@@ -113,9 +133,13 @@ def sentences(draw):
         for n in range(draw(st.integers(0, 3))):
             start = draw(st.integers(0, len(text) - 1))
             end = draw(st.integers(start + 1, len(text)))
-            entities.append(Entity(f"T{n + 1}", start, end, draw(st.sampled_from(["Part", "病变"]))))
+            entities.append(Entity(f"T{n + 1}", start, end, draw(st.sampled_from(["Body Part", "病变"]))))
         ends = [entity.id for entity in entities]
-        relations = {Relation(ends[0], ends[-1], draw(st.sampled_from(["Of", "Part"])))} if len(ends) > 1 else ()
+        relations = (
+            {Relation(ends[0], ends[-1], draw(st.sampled_from(["part of", "Body Part", "Of"])))}
+            if len(ends) > 1
+            else ()
+        )
         found.append(Sentence(f"text-{number}", text, tuple(entities), tuple(relations)))
     return found
 
@@ -131,7 +155,12 @@ def test_there_and_back(tmp_path_factory, given):
 def test_names_that_files_and_brat_can_have(tmp_path):
     entities = Entity("x", 0, 1, "Body Part"), Entity("y", 1, 2, "Finding")
     write_brat(tmp_path / "out", [Sentence("../a b", "左狭", entities, (Relation("y", "x", "part of"),))])
-    assert sorted(path.name for path in tmp_path.rglob("*.*")) == ["_._a_b.ann", "_._a_b.txt", "annotation.conf"]
+    assert sorted(path.name for path in tmp_path.rglob("*.*")) == [
+        "_._a_b.ann",
+        "_._a_b.txt",
+        "annotation.conf",
+        "visual.conf",
+    ]
     assert (tmp_path / "out" / "_._a_b.ann").read_text(encoding="utf-8").splitlines() == [
         "T1\tBody_Part 0 1\t左",
         "T2\tFinding 1 2\t狭",
@@ -141,10 +170,102 @@ def test_names_that_files_and_brat_can_have(tmp_path):
     assert {"[entities]", "Body_Part", "[relations]", "part_of\tArg1:<ENTITY>, Arg2:<ENTITY>"} <= set(configuration)
 
 
+def types_of(sentences):
+    return [item.type for sentence in sentences for item in (*sentence.entities, *sentence.relations)]
+
+
+def with_types(entity_type, relation_type):
+    entities = Entity("x", 0, 1, entity_type), Entity("y", 1, 2, "Finding")
+    return [Sentence("a", "左狭", entities, (Relation("y", "x", relation_type),))]
+
+
+def test_names_of_types_stand_in_visual_conf(tmp_path):
+    write_brat(tmp_path / "out", with_types("Body Part", "part of"))
+    assert (tmp_path / "out" / "visual.conf").read_text(encoding="utf-8").split("[drawing]")[0] == (
+        "[labels]\nBody_Part | Body Part\npart_of | part of\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["Body Part", "part/whole", "#1", "[x]", "a!", "<X>=a", "病 变", "--- -"])
+def test_names_of_types_are_read_back(tmp_path, name):
+    write_brat(tmp_path / "out", with_types(name, f"is {name}"))
+    assert types_of(read_corpus(tmp_path / "out")) == [name, "Finding", f"is {name}"]
+
+
+@pytest.mark.parametrize("name", ["a|b", "a\tb", "a\nb", "!a", " a", "a "])
+def test_a_name_that_is_no_label_is_told(tmp_path, caplog, name):
+    with caplog.at_level(logging.WARNING):
+        write_brat(tmp_path / "out", with_types(name, "of"))
+    word = name.translate(dict.fromkeys(map(ord, "|\t\n! "), "_"))
+    assert f"{name!r} as {word!r}" in caplog.text and word in types_of(read_corpus(tmp_path / "out"))
+
+
+def test_words_that_brat_can_write_need_no_labels(tmp_path):
+    write_brat(tmp_path / "out", with_types("Part", "of"))
+    assert not (tmp_path / "out" / "visual.conf").exists()
+
+
+LABELS = (
+    "\ufeff[labels]\nModifier | Mod of | Mod\n[drawing]\nPart\tbgColor:red | no\n"
+    "[labels]\n# Part | no\n\n Part | Body part | BP\n!Finding|!Find it\tx|y\r\n"
+)
+
+
+def test_reads_the_first_labels(folder):
+    directory = folder()
+    (directory / "visual.conf").write_text(LABELS, encoding="utf-8")
+    assert types_of(read_corpus(directory)) == ["Body part", "Find it", "Mod of"]
+
+
+def test_the_nearest_labels_count(folder):
+    directory = folder("T1\tPart 0 3\n")
+    for name in ("one", "one/two", "three"):
+        (directory / name).mkdir()
+        (directory / name / "a.txt").write_text(TEXT, encoding="utf-8")
+        (directory / name / "a.ann").write_text("T1\tPart 0 3\n", encoding="utf-8")
+    (directory / "visual.conf").write_text("[labels]\nPart | outer\n")
+    (directory / "one" / "visual.conf").write_text("[labels]\nPart | inner\n")
+    found = {sentence.id: types_of([sentence]) for sentence in read_corpus(directory)}
+    assert found == {"report": ["outer"], "one/a": ["inner"], "one/two/a": ["inner"], "three/a": ["outer"]}
+
+
+def test_labels_above_the_directory_do_not_count(folder):
+    directory = folder("T1\tPart 0 3\n")
+    (directory.parent / "visual.conf").write_text("[labels]\nPart | outer\n")
+    assert types_of(read_corpus(directory)) == ["Part"]
+
+
+@pytest.mark.parametrize("labels", ["Part | It\nFinding | It\n", "Part | Finding\n"])
+def test_two_types_under_one_label(folder, labels):
+    directory = folder()
+    (directory / "visual.conf").write_text(f"[labels]\n{labels}")
+    with pytest.raises(DataError, match=r"visual\.conf:1: first labels must tell entity types apart\. Received: '"):
+        read_corpus(directory)
+
+
+def test_an_entity_and_a_relation_may_share_a_label(folder):
+    directory = folder()
+    (directory / "visual.conf").write_text("[labels]\nPart | of\nModifier | of\n")
+    assert types_of(read_corpus(directory)) == ["of", "Finding", "of"]
+
+
+def test_two_types_of_one_word_leave_nothing_behind(tmp_path):
+    with pytest.raises(StrtfError, match="types must differ as names of brat.*'Body_Part'"):
+        write_brat(tmp_path / "out", with_types("Body Part", "Body_Part"))
+    assert not list(tmp_path.iterdir())
+
+
 def test_two_ids_of_one_name_leave_nothing_behind(tmp_path):
     with pytest.raises(StrtfError, match="ids must differ as names of brat.*'a_b'"):
         write_brat(tmp_path / "out", [Sentence("a b", "左"), Sentence("a/b", "右")])
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("source", "where"), [("c.jsonl:7", "c.jsonl:7"), ("", "text 2")])
+def test_an_id_too_long_for_a_file(tmp_path, source, where):
+    with pytest.raises(StrtfError) as caught:
+        write_brat(tmp_path / "out", [Sentence("a", "左"), Sentence("长" * 100, "右", source=source)])
+    assert str(caught.value) == f"{where}: id must fit a file's name. Received: File name too long. Shorten the id."
 
 
 def test_what_is_there_is_kept(tmp_path):

@@ -88,6 +88,25 @@ def test_extra_keys_are_ignored(tmp_path):
     assert read_one(tmp_path, extra) == read_one(tmp_path, record())
 
 
+def test_texts_of_entities_may_be_given(tmp_path):
+    assert read_one(tmp_path, entity(text=SECRET[:2])) == read_one(tmp_path, record())
+
+
+def test_keys_of_another_format_are_told_once(tmp_path, caplog):
+    other = {"text": SECRET, "label": [[0, 2, "Part"]], "spans": SECRET}
+    path = write(tmp_path / "c.jsonl", {"text": ""}, other, other, {**other, "meta": 0})
+    corpus.read_corpus(path)
+    assert caplog.messages == [
+        f"{path}:2: neither entities nor relations, but keys that are not read: 'label', 'spans'."
+    ]
+
+
+@pytest.mark.parametrize("values", [{"id": 1, "text": ""}, record(note=1), {"text": "", "entities": [], "note": 1}])
+def test_keys_beside_ours_are_not_told(tmp_path, caplog, values):
+    read_one(tmp_path, values)
+    assert not caplog.messages
+
+
 def test_byte_order_mark_and_crlf(tmp_path):
     path = tmp_path / "c.jsonl"
     path.write_bytes(b'\xef\xbb\xbf{"id": "s", "text": "x"}\r\n\r\n')
@@ -145,6 +164,11 @@ BAD_RECORDS = {
         entity(end=5),
         "entities[0] must lie in its text of 4 characters. Received: start 0, end 5",
     ),
+    "entity_text": (
+        entity(text=SECRET[1:3]),
+        "entities[0].text must be what stands at its offsets, which count code points. Received: start 0, end 2.",
+    ),
+    "entity_text_null": (entity(text=None), "entities[0].text must be a string. Received: null"),
     "entity_no_type": (record(entities=[without(ENTITIES[0], "type")]), "entities[0].type must be a string"),
     "entity_type_number": (entity(type=3), "entities[0].type must be a string. Received: an integer"),
     "entity_type_empty": (entity(type=""), "entities[0].type must not be empty"),
@@ -301,8 +325,22 @@ def test_a_reader_of_the_old_file_keeps_it(tmp_path):
         assert json.loads(old.read()) == record()
 
 
+def test_writing_to_standard_output(capfdbinary):
+    corpus.write_corpus("-", [Sentence("s", SECRET)])
+    line = {"id": "s", "text": SECRET, "entities": [], "relations": []}
+    assert capfdbinary.readouterr().out.decode() == json.dumps(line, ensure_ascii=False) + "\n"
+
+
+def test_writing_to_standard_output_that_is_closed(monkeypatch):
+    monkeypatch.setattr("sys.stdout", None)
+    with pytest.raises(StrtfError, match="must name a file where standard output is closed"):
+        corpus.write_corpus("-", [])
+
+
 def test_writing_into_no_directory(tmp_path):
-    with pytest.raises(StrtfError, match="c.jsonl must be writable. Received: No such file or directory"):
+    with pytest.raises(
+        StrtfError, match="c.jsonl' must be a file that can be written. Received: a directory that does"
+    ):
         corpus.write_corpus(tmp_path / "none" / "c.jsonl", [])
 
 

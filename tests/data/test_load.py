@@ -4,9 +4,10 @@ import pytest
 
 from strtf.config import DataOptions
 from strtf.data.brat import write_brat
-from strtf.data.corpus import read_corpus
+from strtf.data.corpus import read_corpus, write_corpus
 from strtf.data.load import load_split, load_training_splits, split_paths
 from strtf.errors import StrtfError
+from strtf.schema import Entity, Schema, Sentence
 
 
 @pytest.fixture
@@ -34,6 +35,14 @@ class TestLoadSplit:
         for split in ("train", "dev"):
             found, given = load_split(DataOptions(data_dir=str(tmp_path)), split), load_split(whole, split)
             assert sorted(sentence.text for sentence in found) == sorted(sentence.text for sentence in given)
+
+    def test_a_directory_of_brat_beside_native_data_has_its_types(self, tmp_path):
+        corpus = [Sentence("a", "左", (Entity("x", 0, 1, "Body Part"),))]
+        write_corpus(tmp_path / "train.jsonl", corpus)
+        write_brat(tmp_path / "dev", corpus)
+        options = DataOptions(data_dir=str(tmp_path))
+        train, dev = (Schema.from_sentences(load_split(options, split)) for split in ("train", "dev"))
+        assert train == dev
 
     def test_file_of_its_own_wins_over_the_directory(self, tiny_corpus_dir, whole):
         options = DataOptions(data_dir=whole.data_dir, dev_data=str(tiny_corpus_dir / "test.jsonl"))
