@@ -22,14 +22,11 @@ from strtf.schema import Sentence
 from strtf.serving.layout import README_PATH, check_target, write_assets, write_extra
 from strtf.serving.self_check import check_export, check_texts
 from strtf.serving.signatures import ServedModel
+from strtf.serving.warmup import EXAMPLES
 from strtf.serving.weights import StoredWeights
 
 CHECKED_SENTENCES = 40
 LARGEST_LOSS = 0.003  # of F1, by weights in int8
-EXAMPLES = (
-    "左前降支近段管壁不规则，最狭窄处30-40％。回旋支未见明显狭窄。",
-    "右冠状动脉中段狭窄约75%，远段闭塞。左主干未见异常。",
-)
 
 
 def export(run_dir: RunDir, export_dir: str, quantize: Quantize, given: dict[str, dict], say=print) -> None:
@@ -63,7 +60,7 @@ def export(run_dir: RunDir, export_dir: str, quantize: Quantize, given: dict[str
     shutil.rmtree(partial, ignore_errors=True)
     try:
         say("Writing the graph.")
-        signatures = _write(partial, target, run_dir, extractor, weights, texts)
+        signatures = _write(partial, target, run_dir, extractor, weights)
         say(f"Checking it with TensorFlow alone on {split or 'example sentences'} and edge cases.")
         worst = check_export(partial, extractor, check_texts(texts, experiment.model.max_tokens), signatures)
         partial.rename(target)
@@ -117,7 +114,7 @@ def _f1(extractor: Extractor, sentences: Sequence[Sentence]) -> dict[str, float]
     return {name: scores[name]["f1"] for name in ("ner", "rc_predicted") if name in scores}
 
 
-def _write(partial, target, run_dir: RunDir, extractor: Extractor, weights, texts) -> list[str]:
+def _write(partial, target, run_dir: RunDir, extractor: Extractor, weights) -> list[str]:
     """Names of the signatures in the directory it makes."""
     with tempfile.TemporaryDirectory() as directory:
         assets = write_assets(pathlib.Path(directory), run_dir, extractor)
@@ -126,5 +123,5 @@ def _write(partial, target, run_dir: RunDir, extractor: Extractor, weights, text
         logging.disable(logging.INFO)  # of shards and fingerprints
         tf.saved_model.save(served, str(partial), signatures)
         logging.disable(logging.NOTSET)
-    write_extra(partial, target, texts, signatures, extractor)
+    write_extra(partial, target, signatures, extractor)
     return list(signatures)

@@ -36,6 +36,13 @@ def test_the_directory_is_whole(exported):
     assert "-e MODEL_NAME=reports" in (target / "assets.extra/README.md").read_text(encoding="utf-8")
 
 
+def test_no_text_of_the_corpus_is_in_it(exported, tiny_corpus_dir):
+    lines = [line for split in ("train", "dev", "test") for line in (tiny_corpus_dir / f"{split}.jsonl").open("rb")]
+    texts = {json.loads(line)["text"].encode() for line in lines}
+    contents = [path.read_bytes() for path in exported[0].rglob("*") if path.is_file()]
+    assert texts and [text.decode() for text in texts if any(text in content for content in contents)] == []
+
+
 def test_nothing_is_beside_it(exported):
     assert [path.name for path in exported[0].parent.iterdir()] == ["7"]
 
