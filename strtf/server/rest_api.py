@@ -142,11 +142,12 @@ class RestApi:
 
 def _which(match: re.Match) -> tuple[str, int | None, str]:
     """(name, version, label) of the model in a path."""
-    if match["version"] and int(match["version"]) > _MAX_VERSION:
+    digits = match["version"] or ""
+    if len(digits) > len(str(_MAX_VERSION)) or int(digits or 0) > _MAX_VERSION:  # `int` refuses thousands of digits
         raise invalid("Failed to convert version to numeric.")
     return (
         unquote(match["name"] or ""),
-        int(match["version"]) if match["version"] else None,
+        int(digits) if digits else None,
         unquote(match["label"] or ""),
     )
 

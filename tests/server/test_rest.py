@@ -99,6 +99,8 @@ def test_health_and_metrics(server):
         ("GET", "/v1/models/half", None, 404, "Could not find any versions of model half"),
         ("GET", "/v1/models/half/metadata", None, 404, "Servable not found for request: Latest(half)"),
         ("GET", "/v1/models/strtf/versions/9", None, 404, "Could not find version 9 of model strtf"),
+        ("GET", f"/v1/models/strtf/versions/{2**63}", None, 400, "Failed to convert version"),
+        ("GET", f"/v1/models/strtf/versions/{'9' * 5000}", None, 400, "Failed to convert version"),
         ("GET", "/elsewhere", None, 404, "Not found"),
     ],
 )
