@@ -108,17 +108,26 @@ async def _answer(predictor: Predictor, metrics: Metrics, options: ServerOptions
         rpc, port = await start_grpc(predictor, metrics, options)
     except RuntimeError as error:
         raise StrtfError(_taken("port", options.port)) from error
-    http = asyncio.create_task(_run_http(rest, options))
+    http, hurry = asyncio.create_task(_run_http(rest, options)), asyncio.Event()
+    now = asyncio.create_task(_end_now(hurry, rpc, rest))
     try:
         await _started(rest, http)
         print(f"serving {options.model_name}: gRPC {address(options.host, port)}, REST {_address(rest)}", flush=True)
-        _on_signals(stopping, rest)
+        _on_signals(stopping, hurry)
         stop = asyncio.create_task(stopping.wait())
         await asyncio.wait({stop, http}, return_when=asyncio.FIRST_COMPLETED)
         LOG.info("ending: no new requests, those in flight have %g seconds", options.drain_s)
     finally:
         rest.should_exit = True
         await asyncio.gather(rpc.stop(options.drain_s), http)
+        now.cancel()
+
+
+async def _end_now(hurry: asyncio.Event, rpc, rest: Server) -> None:
+    """Ends what is in flight, once that is asked for."""
+    await hurry.wait()
+    rest.end_now()
+    await rpc.stop(0)
 
 
 async def _run_http(rest: Server, options: ServerOptions) -> None:
@@ -144,12 +153,11 @@ def _address(rest: Server) -> str:
     return f"http://{address(*rest.servers[0].sockets[0].getsockname()[:2])}/"
 
 
-def _on_signals(stopping: asyncio.Event, rest: Server) -> None:
+def _on_signals(stopping: asyncio.Event, hurry: asyncio.Event) -> None:
     """The first signal ends the server, the second does not wait for requests in flight."""
 
     def stop() -> None:
-        rest.force_exit = stopping.is_set()
-        stopping.set()
+        (hurry if stopping.is_set() else stopping).set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):  # Windows: the default, KeyboardInterrupt
