@@ -10,7 +10,11 @@ from strtf.flags import CORPUS_OPTIONS, define_run_dir, define_run_options, give
 define_run_dir("A run of `python -m strtf.train`.")
 define_run_options(*CORPUS_OPTIONS)
 flags.DEFINE_string("export_dir", None, "New directory, ending in a version number.", required=True)
-flags.DEFINE_enum("quantize", "none", [q.value for q in Quantize], "How weights are stored.")
+flags.DEFINE_enum(
+    "quantize", "none", [q.value for q in Quantize],
+    "How weights are stored. dynamic_int8 is refused where it loses 0.3 F1 or more on the dev split, and where there "
+    "is no dev split (--dev_data names one).",
+)  # fmt: skip
 
 
 def main() -> None:

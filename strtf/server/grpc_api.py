@@ -142,6 +142,11 @@ def _response(name: str, serving: Serving, signature: str, outputs) -> predict_p
     return response
 
 
+def address(host: str, port: int) -> str:
+    """Both in one, with brackets around an IPv6 address."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 async def start_grpc(predictor: Predictor, metrics: Metrics, options: ServerOptions) -> tuple[grpc.aio.Server, int]:
     """A started server and its port.
 
@@ -159,6 +164,6 @@ async def start_grpc(predictor: Predictor, metrics: Metrics, options: ServerOpti
     )
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(predictor, metrics), server)
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(predictor), server)
-    port = server.add_insecure_port(f"{options.host}:{options.port}")
+    port = server.add_insecure_port(address(options.host, options.port))
     await server.start()
     return server, port

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+from collections.abc import Coroutine
 
 import h11
 import uvicorn
@@ -82,6 +83,12 @@ class Server(uvicorn.Server):
     def capture_signals(self):
         yield
 
+    def end_now(self) -> None:
+        """Gives up the requests in flight: uvicorn alone would still wait for their connections to close."""
+        self.force_exit = True
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+
 
 def http_server(app, host: str, port: int, read_timeout: float, max_connections: int, drain: float) -> Server:
     protocol = type("Protocol", (PatientProtocol,), {"read_timeout": read_timeout})
@@ -92,6 +99,33 @@ def http_server(app, host: str, port: int, read_timeout: float, max_connections:
             limit_concurrency=max_connections, timeout_graceful_shutdown=max(1, round(drain)),
         )
     )  # fmt: skip
+
+
+async def while_connected(request: Request, answer: Coroutine):
+    """What `answer` returns; it is cancelled once the client has gone. The request's body must have been read.
+
+    Raises:
+        ServingError: the client has gone.
+    """
+    work, gone = asyncio.create_task(answer), asyncio.create_task(_disconnected(request))
+    try:
+        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            raise _gone()
+        return work.result()
+    finally:
+        work.cancel()
+        gone.cancel()
+        await asyncio.gather(work, gone, return_exceptions=True)
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _gone() -> ServingError:
+    return ServingError("UNAVAILABLE", "The client has gone.")
 
 
 class Body:
@@ -117,7 +151,7 @@ class Body:
             raise ServingError("DEADLINE_EXCEEDED", message, http_status=408) from None
         except ClientDisconnect:
             self._release()
-            raise ServingError("UNAVAILABLE", "The client has gone.") from None
+            raise _gone() from None
         except BaseException:
             self._release()
             raise

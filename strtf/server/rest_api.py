@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from strtf.config import ServerOptions
-from strtf.server.http import Body
+from strtf.server.http import Body, while_connected
 from strtf.server.json_tensors import parse_object, read_inputs, signature_name, write_outputs
 from strtf.server.metrics import CONTENT_TYPE, Metrics
 from strtf.server.predictor import Predictor
@@ -136,17 +136,18 @@ class RestApi:
                 raise invalid(f'Serving signature name: "{shown(name)}" not found in signature def')
             infos = serving.model.signatures[name].inputs
             inputs, in_rows = read_inputs(asked, infos, self._options.max_texts)
-            outputs = await self._predictor.predict(serving, name, inputs)
+            outputs = await while_connected(request, self._predictor.predict(serving, name, inputs))
         return _json(write_outputs(outputs, in_rows))
 
 
 def _which(match: re.Match) -> tuple[str, int | None, str]:
     """(name, version, label) of the model in a path."""
-    if match["version"] and int(match["version"]) > _MAX_VERSION:
+    digits = match["version"] or ""
+    if len(digits) > len(str(_MAX_VERSION)) or int(digits or 0) > _MAX_VERSION:  # `int` refuses thousands of digits
         raise invalid("Failed to convert version to numeric.")
     return (
         unquote(match["name"] or ""),
-        int(match["version"]) if match["version"] else None,
+        int(digits) if digits else None,
         unquote(match["label"] or ""),
     )
 

@@ -5,13 +5,14 @@ import contextlib
 import logging
 import pathlib
 import signal
+import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from strtf.config import ServerOptions
 from strtf.errors import StrtfError
 from strtf.server.batching import Batcher
-from strtf.server.grpc_api import start_grpc
+from strtf.server.grpc_api import address, start_grpc
 from strtf.server.http import Server, http_server
 from strtf.server.metrics import Metrics
 from strtf.server.predictor import Predictor
@@ -25,11 +26,41 @@ def serve(options: ServerOptions) -> None:
     """Serves until SIGTERM or SIGINT, then answers what is in flight and returns.
 
     Raises:
-        StrtfError: no version that loads, a port that is taken.
+        StrtfError: limits that contradict each other, no version that loads, a host that is not this machine, a port
+            that is taken.
     """
+    _check_limits(options)
+    _check_host(options.host)
     _log_to_stderr()
     _allow_many_connections()
     asyncio.run(_serve(options))
+
+
+def _check_limits(options: ServerOptions) -> None:
+    """A request that may be sent must fit at least where nothing else waits: no later try would be answered."""
+    if options.max_queued_texts < options.max_texts:
+        raise StrtfError(
+            f"--max_queued_texts must be at least --max_texts. Received: {options.max_queued_texts} and "
+            f"{options.max_texts}. Raise the one or lower the other."
+        )
+    if options.max_pending_mb << 10 < options.max_body_kb:
+        raise StrtfError(
+            f"--max_pending_mb must be at least --max_body_kb. Received: {options.max_pending_mb} MiB and "
+            f"{options.max_body_kb} KiB. Raise the one or lower the other."
+        )
+
+
+def _check_host(host: str) -> None:
+    """The servers would blame their ports."""
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.bind(place)
+    except (OSError, UnicodeError) as error:  # UnicodeError: two dots in a row, a part of more than 63 characters
+        raise StrtfError(
+            f"--host must be an address or a name of this machine. Received: {host or 'nothing'}. "
+            "Use 127.0.0.1 or ::1, or 0.0.0.0 for every address."
+        ) from error
 
 
 async def _serve(options: ServerOptions) -> None:
@@ -77,17 +108,26 @@ async def _answer(predictor: Predictor, metrics: Metrics, options: ServerOptions
         rpc, port = await start_grpc(predictor, metrics, options)
     except RuntimeError as error:
         raise StrtfError(_taken("port", options.port)) from error
-    http = asyncio.create_task(_run_http(rest, options))
+    http, hurry = asyncio.create_task(_run_http(rest, options)), asyncio.Event()
+    now = asyncio.create_task(_end_now(hurry, rpc, rest))
     try:
         await _started(rest, http)
-        print(f"serving {options.model_name}: gRPC {options.host}:{port}, REST {_address(rest)}", flush=True)
-        _on_signals(stopping, rest)
+        print(f"serving {options.model_name}: gRPC {address(options.host, port)}, REST {_address(rest)}", flush=True)
+        _on_signals(stopping, hurry)
         stop = asyncio.create_task(stopping.wait())
         await asyncio.wait({stop, http}, return_when=asyncio.FIRST_COMPLETED)
         LOG.info("ending: no new requests, those in flight have %g seconds", options.drain_s)
     finally:
         rest.should_exit = True
         await asyncio.gather(rpc.stop(options.drain_s), http)
+        now.cancel()
+
+
+async def _end_now(hurry: asyncio.Event, rpc, rest: Server) -> None:
+    """Ends what is in flight, once that is asked for."""
+    await hurry.wait()
+    rest.end_now()
+    await rpc.stop(0)
 
 
 async def _run_http(rest: Server, options: ServerOptions) -> None:
@@ -110,16 +150,14 @@ def _taken(flag: str, port: int) -> str:
 
 
 def _address(rest: Server) -> str:
-    host, port = rest.servers[0].sockets[0].getsockname()[:2]
-    return f"http://{host}:{port}/"
+    return f"http://{address(*rest.servers[0].sockets[0].getsockname()[:2])}/"
 
 
-def _on_signals(stopping: asyncio.Event, rest: Server) -> None:
+def _on_signals(stopping: asyncio.Event, hurry: asyncio.Event) -> None:
     """The first signal ends the server, the second does not wait for requests in flight."""
 
     def stop() -> None:
-        rest.force_exit = stopping.is_set()
-        stopping.set()
+        (hurry if stopping.is_set() else stopping).set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):  # Windows: the default, KeyboardInterrupt

@@ -12,6 +12,8 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
+from strtf.errors import StrtfError
+
 DEFAULT_SIGNATURE = "serving_default"
 WARM_UP = "assets.extra/tf_serving_warmup_requests"
 
@@ -57,7 +59,7 @@ class SavedModel:
         directory: the one with saved_model.pb.
 
     Raises:
-        ValueError: no SavedModel for serving is there.
+        StrtfError: no SavedModel for serving is there.
         Exception: whatever TensorFlow's loader raises for damaged files, and the model on its warm-up requests.
     """
 
@@ -90,17 +92,17 @@ class SavedModel:
 
 
 def _read_signature_defs(directory: pathlib.Path):
-    """{name: SignatureDef} of the graph tagged for serving."""
+    """{name: SignatureDef} of the graph tagged for serving; raises StrtfError where there is none."""
     try:
         saved = saved_model_pb2.SavedModel.FromString((directory / "saved_model.pb").read_bytes())
     except FileNotFoundError as error:
-        raise ValueError("saved_model.pb is missing") from error
+        raise StrtfError("saved_model.pb is missing") from error
     except DecodeError as error:
-        raise ValueError("saved_model.pb is damaged") from error
+        raise StrtfError("saved_model.pb is damaged") from error
     for graph in saved.meta_graphs:
         if "serve" in graph.meta_info_def.tags:
             return dict(graph.signature_def)
-    raise ValueError("saved_model.pb has no graph with the tag 'serve'")
+    raise StrtfError("saved_model.pb has no graph with the tag 'serve'")
 
 
 def _signature(definition) -> Signature:

@@ -51,10 +51,14 @@ def check_rows(count: int, most: int) -> None:
 
 def fault(error: Exception) -> ServingError:
     """An error that nobody foresaw: logged without its message, and told to the client without it too."""
-    place = traceback.extract_tb(error.__traceback__)[-1] if error.__traceback__ else None
-    where = f" at {place.filename.rpartition('/')[2]}:{place.lineno}" if place else ""
-    LOG.error("a request failed: %s%s", type(error).__name__, where)
+    LOG.error("a request failed: %s", type_and_place(error))
     return ServingError("INTERNAL", f"The server failed: {type(error).__name__}.")
+
+
+def type_and_place(error: Exception) -> str:
+    """What may be told of an error whose message may quote a text."""
+    place = traceback.extract_tb(error.__traceback__)[-1] if error.__traceback__ else None
+    return type(error).__name__ + (f" at {place.filename.rpartition('/')[2]}:{place.lineno}" if place else "")
 
 
 def shown(name: str) -> str:

@@ -13,9 +13,10 @@ import pathlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+from strtf.errors import StrtfError
 from strtf.server.batching import Batcher
 from strtf.server.saved_model import SavedModel
-from strtf.server.status import LOG, ServingError, shown
+from strtf.server.status import LOG, ServingError, shown, type_and_place
 
 # A version's directory (`1`, `00001`) and its files: names, sizes, times. Two looks that agree: copying has ended.
 Print = tuple[str, tuple[tuple[str, int, int], ...]]
@@ -130,7 +131,7 @@ class Versions:
         try:
             model = await asyncio.get_running_loop().run_in_executor(self._loader, SavedModel, path)
         except Exception as error:  # whatever a damaged file makes TensorFlow raise
-            reason = " ".join(str(error).split())[:300] or type(error).__name__
+            reason = str(error) if isinstance(error, StrtfError) else type_and_place(error)
             self.states[version] = State("END", "INVALID_ARGUMENT", f"Version {version} does not load: {reason}")
             self._broken[version] = files
             LOG.error("version %d does not load: %s", version, reason)

@@ -1,5 +1,6 @@
 """A run as a SavedModel: what `python -m strtf.export` does."""
 
+import dataclasses
 import logging
 import pathlib
 import shutil
@@ -9,8 +10,8 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from strtf.config import Experiment, Precision, Quantize
-from strtf.data.load import load_split
+from strtf.config import DataOptions, Precision, Quantize
+from strtf.data.load import EMBEDDED, load_split, split_paths
 from strtf.errors import StrtfError
 from strtf.evaluation.evaluate import evaluate
 from strtf.evaluation.scores import ROWS
@@ -22,14 +23,11 @@ from strtf.schema import Sentence
 from strtf.serving.layout import README_PATH, check_target, write_assets, write_extra
 from strtf.serving.self_check import check_export, check_texts
 from strtf.serving.signatures import ServedModel
+from strtf.serving.warmup import EXAMPLES
 from strtf.serving.weights import StoredWeights
 
 CHECKED_SENTENCES = 40
 LARGEST_LOSS = 0.003  # of F1, by weights in int8
-EXAMPLES = (
-    "左前降支近段管壁不规则，最狭窄处30-40％。回旋支未见明显狭窄。",
-    "右冠状动脉中段狭窄约75%，远段闭塞。左主干未见异常。",
-)
 
 
 def export(run_dir: RunDir, export_dir: str, quantize: Quantize, given: dict[str, dict], say=print) -> None:
@@ -41,8 +39,9 @@ def export(run_dir: RunDir, export_dir: str, quantize: Quantize, given: dict[str
         say: is told what happens.
 
     Raises:
-        StrtfError: no such run, a directory that cannot be made, a model without NER, weights that lose too much in
-            int8, an export that does not answer as the model in memory does.
+        StrtfError: no such run, a directory that cannot be made, a model without NER, a split with a mistake in it,
+            weights that lose too much in int8, no dev split to tell it by, an export that does not answer as the
+            model in memory does.
     """
     target = pathlib.Path(export_dir)
     check_target(target)
@@ -53,18 +52,18 @@ def export(run_dir: RunDir, export_dir: str, quantize: Quantize, given: dict[str
     extractor = load_extractor(run_dir, experiment)
     _require_entities(extractor)
     say(f"Model: {experiment.model.system}, {extractor.model.count_params():,} weights, from {run_dir.path}.")
-    split, sentences = _sentences(experiment)
+    splits = {split: _sentences(experiment.data, split) for split in ("dev", "test")}
     weights = StoredWeights(extractor.model, quantize)
     if quantize is not Quantize.NONE:
-        _round_weights(extractor, weights, quantize, split, sentences, say)
-    texts = [s.text for s in sentences[:CHECKED_SENTENCES]] or list(EXAMPLES)
+        _round_weights(extractor, weights, quantize, splits, say)
+    source, texts = _texts(splits)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f"{target.name}.partial")  # no number: TensorFlow Serving does not see it
     shutil.rmtree(partial, ignore_errors=True)
     try:
         say("Writing the graph.")
-        signatures = _write(partial, target, run_dir, extractor, weights, texts)
-        say(f"Checking it with TensorFlow alone on {split or 'example sentences'} and edge cases.")
+        signatures = _write(partial, target, run_dir, extractor, weights)
+        say(f"Checking it with TensorFlow alone on {source} and edge cases.")
         worst = check_export(partial, extractor, check_texts(texts, experiment.model.max_tokens), signatures)
         partial.rename(target)
     except BaseException:
@@ -83,30 +82,53 @@ def _require_entities(extractor: Extractor) -> None:
         )
 
 
-def _sentences(experiment: Experiment) -> tuple[str, list[Sentence]]:
-    """(what they are, sentences) of the test split, else of dev, else none."""
+def _sentences(options: DataOptions, split: str) -> list[Sentence]:
+    """A split's sentences; none where the options name no such split, or its file has moved since.
+
+    Raises:
+        StrtfError: a mistake in the file.
+    """
+    if options.data_dir != EMBEDDED and not pathlib.Path(options.data_dir).is_dir():
+        options = dataclasses.replace(options, data_dir="")
+    paths = split_paths(options)
+    path = paths["train"] if set(paths) == {"train"} else paths.get(split)
+    return load_split(options, split) if path and path.exists() else []
+
+
+def _texts(splits: dict[str, list[Sentence]]) -> tuple[str, list[str]]:
+    """(what they are, texts) that the export is checked on."""
     for split in ("test", "dev"):
-        try:
-            return f"the {split} split", load_split(experiment.data, split)
-        except StrtfError:  # moved since, or never there
-            continue
-    return "", []
+        if splits[split]:
+            return f"the {split} split", [s.text for s in splits[split][:CHECKED_SENTENCES]]
+    return "example sentences", list(EXAMPLES)
 
 
-def _round_weights(extractor, weights: StoredWeights, quantize, split: str, sentences, say) -> None:
-    """Gives the model in memory the weights as they are stored, and tells what that costs."""
-    before = _f1(extractor, sentences)
+def _round_weights(extractor, weights: StoredWeights, quantize, splits: dict[str, list[Sentence]], say) -> None:
+    """Gives the model in memory the weights as they are stored, and tells what that costs.
+
+    Test is told and chooses nothing: int8 is accepted or refused by dev.
+    """
+    if quantize is Quantize.DYNAMIC_INT8 and not splits["dev"]:
+        raise StrtfError(
+            "--quantize=dynamic_int8 must have a dev split to tell what it loses. Received: a run whose dev split is "
+            "not there. Name one with --dev_data, or use --quantize=float16 or none."
+        )
+    before = {split: _f1(extractor, sentences) for split, sentences in splits.items()}
     weights.assign()
-    after = _f1(extractor, sentences)
-    if not sentences:
-        say("Scores before and after: unknown, the run's test and dev splits cannot be read.")
-    for name, value in before.items():
-        say(f"{quantize}, {split}: {ROWS[name]} F1 {100 * value:.2f} before, {100 * after[name]:.2f} after.")
-    lost = max((before[name] - after[name] for name in before), default=0.0)
+    after = {split: _f1(extractor, sentences) for split, sentences in splits.items()}
+    for split, scores in before.items():
+        if not scores:
+            say(f"{quantize}, {split} split: F1 before and after is unknown, the split is not there.")
+        for name, value in scores.items():
+            say(
+                f"{quantize}, {split} split: {ROWS[name]} F1 {100 * value:.2f} before, "
+                f"{100 * after[split][name]:.2f} after."
+            )
+    lost = max((value - after["dev"][name] for name, value in before["dev"].items()), default=0.0)
     if quantize is Quantize.DYNAMIC_INT8 and lost >= LARGEST_LOSS:
         raise StrtfError(
             f"--quantize=dynamic_int8 must lose less than {100 * LARGEST_LOSS:.1f} F1. Received: a loss of "
-            f"{100 * lost:.2f} on {split}. Use --quantize=float16 or none."
+            f"{100 * lost:.2f} on the dev split. Use --quantize=float16 or none."
         )
 
 
@@ -117,7 +139,7 @@ def _f1(extractor: Extractor, sentences: Sequence[Sentence]) -> dict[str, float]
     return {name: scores[name]["f1"] for name in ("ner", "rc_predicted") if name in scores}
 
 
-def _write(partial, target, run_dir: RunDir, extractor: Extractor, weights, texts) -> list[str]:
+def _write(partial, target, run_dir: RunDir, extractor: Extractor, weights) -> list[str]:
     """Names of the signatures in the directory it makes."""
     with tempfile.TemporaryDirectory() as directory:
         assets = write_assets(pathlib.Path(directory), run_dir, extractor)
@@ -126,5 +148,5 @@ def _write(partial, target, run_dir: RunDir, extractor: Extractor, weights, text
         logging.disable(logging.INFO)  # of shards and fingerprints
         tf.saved_model.save(served, str(partial), signatures)
         logging.disable(logging.NOTSET)
-    write_extra(partial, target, texts, signatures, extractor)
+    write_extra(partial, target, signatures, extractor)
     return list(signatures)

@@ -12,7 +12,7 @@ from strtf.errors import StrtfError
 from strtf.extraction.extractor import Extractor
 from strtf.run_dir import RunDir
 from strtf.serving.signatures import TEXT
-from strtf.serving.warmup import write_warmup
+from strtf.serving.warmup import example_batches, write_warmup
 from strtf.text.surface import ALL_CAPITALS, ATTACHED, INITIAL, MIXED
 
 EXTRA = "assets.extra"
@@ -99,12 +99,11 @@ def write_assets(directory: pathlib.Path, run_dir: RunDir, extractor: Extractor)
     return [run_dir.vocabulary, run_dir.schema, tags]
 
 
-def write_extra(directory: pathlib.Path, target: pathlib.Path, texts, signatures, extractor: Extractor) -> None:
+def write_extra(directory: pathlib.Path, target: pathlib.Path, signatures, extractor: Extractor) -> None:
     """Fills `assets.extra`.
 
     Args:
         directory: the version directory as it is being written; target: its place in the end.
-        texts: some to warm up with.
     """
     extra = directory / EXTRA
     extra.mkdir()
@@ -113,7 +112,7 @@ def write_extra(directory: pathlib.Path, target: pathlib.Path, texts, signatures
     name = target.absolute().parent.name or "strtf"
     text = README.format(name=name, version=target.name)
     if TEXT in signatures:
-        write_warmup(extra / "tf_serving_warmup_requests", [texts[:1], texts[:8]], TEXT, name)
+        write_warmup(extra / "tf_serving_warmup_requests", example_batches(extractor.options.max_tokens), TEXT, name)
     else:
         text += ONLY_TOKENS.format(max_tokens=extractor.options.max_tokens)
     if extractor.options.tells_forms:

@@ -2,7 +2,7 @@
 
 The file is a TFRecord of `PredictionLog` messages. Of these only fields that hold other messages and strings are
 needed, so they are written here, and an export needs no more than TensorFlow; a test reads them with
-tensorflow-serving-api.
+tensorflow-serving-api. Their texts are made up: an export goes where the corpus may not.
 """
 
 import pathlib
@@ -14,6 +14,18 @@ import tensorflow as tf
 PREDICT_LOG, REQUEST, MODEL_SPEC, INPUTS, NAME, SIGNATURE_NAME = 6, 1, 1, 2, 1, 3
 KEY, VALUE = 1, 2  # of an entry of a map
 LENGTH_DELIMITED = 2  # wire type of messages and strings
+
+EXAMPLES = (
+    "左前降支近段管壁不规则，最狭窄处30-40％。回旋支未见明显狭窄。",
+    "右冠状动脉中段狭窄约75%，远段闭塞。左主干未见异常。",
+)
+
+
+def example_batches(max_tokens: int) -> list[list[str]]:
+    """A text alone, and several with one that needs two windows of `max_tokens` tokens."""
+    joined = "".join(EXAMPLES)
+    long = joined * (max_tokens // len(joined) + 1)
+    return [[EXAMPLES[0]], [*EXAMPLES, long[: max_tokens + 1]]]
 
 
 def write_warmup(path: pathlib.Path, batches: Sequence[Sequence[str]], signature: str, name: str) -> None:

@@ -23,7 +23,7 @@ class Server:
             command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
         )
         self.first_line = self.process.stdout.readline()
-        found = re.search(r"gRPC (\S+), REST http://([\d.]+):(\d+)/", self.first_line)
+        found = re.search(r"gRPC (\S+), REST http://\[?([^/]+?)\]?:(\d+)/", self.first_line)
         assert found, self.process.stderr.read()
         self.grpc, self.host, self.rest_port = found[1], found[2], int(found[3])
 

@@ -29,8 +29,10 @@ async def ask(app, path: str, body: bytes = b"", method: str = "POST") -> tuple[
     }  # fmt: skip
     sent = []
 
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
     async def receive():
-        return {"type": "http.request", "body": body, "more_body": False}
+        return messages.pop() if messages else await asyncio.Event().wait()
 
     async def send(message):
         sent.append(message)
@@ -171,6 +173,30 @@ def test_a_directory_without_a_version(start, tmp_path):
     assert "Received: no subdirectory whose name is a number. Export one" in start(model=str(tmp_path))
     pathlib.Path(tmp_path / "4").mkdir()
     assert "Received: Version 4 does not load: saved_model.pb is missing. Export one" in start(model=str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"max_queued_texts": 7, "max_texts": 8},
+            "--max_queued_texts must be at least --max_texts. Received: 7 and 8. Raise the one or lower the other.",
+        ),
+        (
+            {"max_pending_mb": 1, "max_body_kb": 1025},
+            "--max_pending_mb must be at least --max_body_kb. Received: 1 MiB and 1025 KiB. "
+            "Raise the one or lower the other.",
+        ),
+    ],
+)
+def test_limits_under_which_a_request_never_fits(start, options, message):
+    assert start(model="none", **options) == message
+
+
+@pytest.mark.parametrize("host", ["", "192.0.2.1", "x..y", "[::1]"])
+def test_a_host_that_is_not_this_machine(start, host):
+    message = f"--host must be an address or a name of this machine. Received: {host or 'nothing'}. "
+    assert start(model="none", host=host).startswith(message)
 
 
 @pytest.mark.parametrize("flag", ["port", "rest_port"])

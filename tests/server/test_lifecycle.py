@@ -1,6 +1,7 @@
 """A server's life: new versions while it serves, its end by a signal, and what it leaves in its log."""
 
 import shutil
+import socket
 import threading
 
 import grpc
@@ -69,6 +70,42 @@ def test_versions_change_under_load_and_the_end_waits_for_what_is_in_flight(
     assert "Traceback" not in log and "Exception" not in log
 
 
+def test_a_second_signal_ends_what_is_in_flight_over_grpc(start_server, digits_dir, gate, until):
+    server = start_server(digits_dir, "--drain_s=600")
+    with grpc.insecure_channel(server.grpc) as channel:
+        rpc = PredictionServiceStub(channel).Predict.future(predict_request(gate.text), timeout=120)
+        signal_twice(server, until)
+        with pytest.raises(grpc.RpcError) as caught:
+            rpc.result()
+    assert caught.value.code() in (grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAVAILABLE)
+
+
+def test_a_second_signal_ends_what_is_in_flight_over_rest(start_server, digits_dir, gate, until):
+    server = start_server(digits_dir, "--drain_s=600", "--request_timeout_s=600")
+    failed = []
+
+    def ask():
+        try:
+            server.predict(gate.text)
+        except OSError as error:
+            failed.append(error)
+
+    client = threading.Thread(target=ask)
+    client.start()
+    signal_twice(server, until)
+    client.join()
+    gate.open()
+    assert failed and server.process.wait(60) == 0
+
+
+def signal_twice(server, until) -> None:
+    """Once a request is in flight."""
+    until(lambda: server.metric("strtf_queued_texts") == 1)
+    server.process.terminate()
+    until(lambda: _refuses(server))
+    server.process.terminate()
+
+
 def predict_request(text: str) -> PredictRequest:
     request = PredictRequest()
     request.model_spec.name = "strtf"
@@ -90,6 +127,23 @@ def _refuses(server) -> bool:
     except OSError:
         return True
     return False
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not _has_ipv6(), reason="this machine has no IPv6")
+def test_an_ipv6_address(start_server, digits_dir):
+    server = start_server(digits_dir, "--host=::1")
+    assert server.host == "::1" and server.predict("1")[0] == 200
+    with grpc.insecure_channel(server.grpc) as channel:
+        answer = PredictionServiceStub(channel).Predict(predict_request("1"), timeout=60)
+    assert server.grpc.startswith("[::1]:") and list(answer.outputs["entity_count"].int_val) == [1]
 
 
 def test_an_unforeseen_error_is_told_without_its_message(caplog, monkeypatch):

@@ -1,6 +1,7 @@
 """The REST routes of a server process, asked over HTTP."""
 
 import base64
+import http.client
 import json
 import shutil
 import subprocess
@@ -99,6 +100,8 @@ def test_health_and_metrics(server):
         ("GET", "/v1/models/half", None, 404, "Could not find any versions of model half"),
         ("GET", "/v1/models/half/metadata", None, 404, "Servable not found for request: Latest(half)"),
         ("GET", "/v1/models/strtf/versions/9", None, 404, "Could not find version 9 of model strtf"),
+        ("GET", f"/v1/models/strtf/versions/{2**63}", None, 400, "Failed to convert version"),
+        ("GET", f"/v1/models/strtf/versions/{'9' * 5000}", None, 400, "Failed to convert version"),
         ("GET", "/elsewhere", None, 404, "Not found"),
     ],
 )
@@ -106,6 +109,14 @@ def test_mistakes_have_a_status_and_one_message(server, method, path, body, stat
     found, answer = server.ask(method, path, body)
     assert found == status and list(answer) == ["error"] and message in answer["error"]
     assert "患者" not in answer["error"]
+
+
+def test_a_client_that_goes_leaves_the_queue(server, gate, until):
+    connection = http.client.HTTPConnection(server.host, server.rest_port)
+    connection.request("POST", PREDICT, json.dumps({"instances": [gate.text]}))
+    until(lambda: server.metric("strtf_queued_texts") == 1)
+    connection.close()
+    until(lambda: server.metric("strtf_queued_texts") == 0, seconds=30.0)  # its request would end after 60
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not there")

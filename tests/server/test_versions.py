@@ -2,12 +2,14 @@
 
 import asyncio
 import pathlib
+import re
 import shutil
 
 import pytest
 
+from strtf.server import versions as versions_module
 from strtf.server.saved_model import SavedModel
-from strtf.server.status import ServingError
+from strtf.server.status import LOG, ServingError
 from strtf.server.versions import Versions
 
 
@@ -114,6 +116,33 @@ def test_a_version_without_its_weights(watched, tmp_path, first_dir):
         assert versions.current is None and versions.states[3].error_message.startswith("Version 3 does not load: ")
 
     watched(test)
+
+
+@pytest.fixture
+def quoting(monkeypatch, watched, tmp_path):
+    """States after a look at version 1, whose loading fails with a message that quotes a text."""
+
+    def load(directory):
+        raise ValueError("assertion failed: 患者王某")
+
+    async def look(versions):
+        (tmp_path / "model" / "1").mkdir()
+        await versions.look()
+        return versions.states
+
+    monkeypatch.setattr(LOG, "propagate", True)
+    monkeypatch.setattr(versions_module, "SavedModel", load)
+    return lambda: watched(look)
+
+
+def test_the_status_tells_an_unforeseen_error_without_its_message(quoting):
+    message = quoting()[1].error_message
+    assert re.fullmatch(r"Version 1 does not load: ValueError at test_versions\.py:\d+", message)
+
+
+def test_the_log_tells_an_unforeseen_error_without_its_message(quoting, caplog):
+    quoting()
+    assert "version 1 does not load: ValueError at" in caplog.text and "患者" not in caplog.text
 
 
 def test_a_version_that_is_being_copied_is_left_alone(watched, tmp_path, second_dir):

@@ -9,7 +9,7 @@ import sys
 import pytest
 from tensorflow.core.protobuf import saved_model_pb2
 
-from strtf.config import Quantize
+from strtf.config import DataOptions, Quantize
 from strtf.errors import StrtfError
 from strtf.serving import bare_run, self_check
 from strtf.serving import export as export_module
@@ -34,6 +34,13 @@ def test_the_directory_is_whole(exported):
     assert (target / "assets/vocab.txt").read_bytes() == run_dir.vocabulary.read_bytes()
     assert (target / "assets/tags.txt").read_text(encoding="utf-8").splitlines()[:2] == ["O", "B-Body Part"]
     assert "-e MODEL_NAME=reports" in (target / "assets.extra/README.md").read_text(encoding="utf-8")
+
+
+def test_no_text_of_the_corpus_is_in_it(exported, tiny_corpus_dir):
+    lines = [line for split in ("train", "dev", "test") for line in (tiny_corpus_dir / f"{split}.jsonl").open("rb")]
+    texts = {json.loads(line)["text"].encode() for line in lines}
+    contents = [path.read_bytes() for path in exported[0].rglob("*") if path.is_file()]
+    assert texts and [text.decode() for text in texts if any(text in content for content in contents)] == []
 
 
 def test_nothing_is_beside_it(exported):
@@ -141,12 +148,47 @@ def test_rounding_does_not_count():
     assert self_check._compare([changed("entities", 3, 0.500005)], [ANSWER], "text") == pytest.approx(5e-6)
 
 
-def test_weights_that_lose_too_much_in_int8(make_run, tmp_path, monkeypatch):
-    scores = iter([0.9, 0.89])
-    monkeypatch.setattr(export_module, "evaluate", lambda *_: {"ner": {"f1": next(scores)}})
-    with pytest.raises(StrtfError, match=r"must lose less than 0\.3 F1\. Received: a loss of 1\.00 on the test split"):
-        export(make_run(tasks="ner"), str(tmp_path / "1"), Quantize.DYNAMIC_INT8, {}, lambda _: None)
+@pytest.fixture
+def losing(monkeypatch, make_run, tmp_path, unchecked):
+    """losing(dev, test): what is said while an int8 export loses so much F1 on each split."""
+
+    def call(dev: float, test: float) -> list[str]:
+        said, scores = [], iter([0.9, 0.9, 0.9 - dev, 0.9 - test])
+        monkeypatch.setattr(export_module, "evaluate", lambda *_: {"ner": {"f1": next(scores)}})
+        export(make_run(tasks="ner"), str(tmp_path / "1"), Quantize.DYNAMIC_INT8, {}, said.append)
+        return said
+
+    return call
+
+
+def test_weights_that_lose_too_much_in_int8(losing, tmp_path):
+    with pytest.raises(StrtfError, match=r"must lose less than 0\.3 F1\. Received: a loss of 1\.00 on the dev split"):
+        losing(dev=0.01, test=0.0)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_int8_loses_on_the_test_split_is_told_and_refuses_nothing(losing):
+    assert "dynamic_int8, test split: NER F1 90.00 before, 89.00 after." in losing(dev=0.0, test=0.01)
+
+
+def test_int8_without_a_dev_split(make_run, tmp_path):
+    given = {"data": {"data_dir": str(tmp_path / "none")}}
+    with pytest.raises(StrtfError, match=r"must have a dev split to tell what it loses\. .*Name one with --dev_data"):
+        export(make_run(tasks="ner"), str(tmp_path / "1"), Quantize.DYNAMIC_INT8, given, lambda _: None)
+
+
+@pytest.mark.parametrize("split", ["dev", "test"])
+def test_a_split_with_a_mistake(make_run, tmp_path, split):
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text('{"text": "左"}\n{"text"', encoding="utf-8")
+    with pytest.raises(StrtfError, match=r"bad\.jsonl:2:"):
+        export(make_run(tasks="ner"), str(tmp_path / "1"), Quantize.NONE, {"data": {f"{split}_data": str(bad)}})
+
+
+@pytest.mark.parametrize("split", ["dev", "test"])
+def test_a_split_beside_a_corpus_that_is_gone(tiny_corpus_dir, tmp_path, split):
+    options = DataOptions(data_dir=str(tmp_path / "none"), **{f"{split}_data": str(tiny_corpus_dir / "dev.jsonl")})
+    assert len(export_module._sentences(options, split)) == 8
 
 
 # ---------------------------------------------------------------------- variants
@@ -164,4 +206,4 @@ def test_a_run_whose_corpus_is_gone(make_run, tmp_path, unchecked):
     given = {"data": {"data_dir": str(tmp_path / "none")}}
     export(make_run(tasks="ner"), str(tmp_path / "1"), Quantize.FLOAT16, given, said.append)
     assert (tmp_path / "1").is_dir()
-    assert any("unknown, the run's test and dev splits cannot be read" in line for line in said)
+    assert "float16, dev split: F1 before and after is unknown, the split is not there." in said

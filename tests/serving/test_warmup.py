@@ -3,7 +3,7 @@
 import pytest
 import tensorflow as tf
 
-from strtf.serving.warmup import write_warmup
+from strtf.serving.warmup import example_batches, write_warmup
 
 TEXTS = ["左前降支", "", "狭窄" * 100]
 
@@ -19,3 +19,8 @@ def test_the_messages_are_tensorflow_serving_s(tmp_path):
     texts = [tf.make_ndarray(request.inputs["text"]).tolist() for request in found]
     assert texts == [[TEXTS[0].encode()], [text.encode() for text in TEXTS]]
     assert all(log.PredictionLog.FromString(r).SerializeToString() == r for r in records)  # no unknown fields
+
+
+@pytest.mark.parametrize("max_tokens", [8, 48, 510])
+def test_examples_are_of_one_window_and_of_two(max_tokens):
+    assert max(len(text) for batch in example_batches(max_tokens) for text in batch[2:]) == max_tokens + 1
