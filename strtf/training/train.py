@@ -92,7 +92,7 @@ def batch_shapes(experiment: Experiment, model: ExtractionModel, examples: Seque
         return ExactShapes(memory)
     longest = max(len(example.token_ids) for example in examples)
     longest_pair = max(possible_sizes(example, training.boundary_negatives).max(initial=1) for example in examples)
-    return few_shapes()(longest, memory, int(longest_pair))
+    return few_shapes()(longest, memory, int(longest_pair), max(longest, options.max_tokens))
 
 
 def _check_run_dir(experiment: Experiment, run_dir: RunDir, resume: bool) -> None:
