@@ -60,7 +60,8 @@ def train(experiment: Experiment, run_dir: RunDir, resume: bool = False) -> Trai
     examples, lost = featurizer.corpus(train_split)
     _report(train_split, dev_split, examples, schema, lost, experiment.model.tag_layers)
     shapes = batch_shapes(experiment, model, examples)
-    batches = TrainingBatches(examples, experiment.training, shapes, pretrained.vocabulary.mask_id)
+    has_pairs = experiment.model.tasks is not Tasks.NER
+    batches = TrainingBatches(examples, experiment.training, shapes, pretrained.vocabulary.mask_id, has_pairs)
     optimizer = make_optimizer(experiment.training, batches.steps_per_epoch * experiment.training.epochs, model)
     step = make_step(model, optimizer, experiment.training)
     extractor = make_extractor(experiment, model, featurizer)
