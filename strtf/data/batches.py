@@ -61,13 +61,13 @@ def pad_sentences(token_ids: Sequence[np.ndarray], round_up: RoundUp, size: int 
     return {"token_ids": padded, "lengths": lengths}
 
 
-def training_batch(examples: Sequence[Example], trained: Sequence[TrainedPairs], shapes: Shapes, size: int,
+def training_batch(examples: Sequence[Example], trained: Sequence[TrainedPairs] | None, shapes: Shapes, size: int,
                    stacks: Sequence[tuple[int, ...]] = ()) -> Batch:  # fmt: skip
     """One training batch.
 
     Args:
         examples: B or fewer.
-        trained: for each example, the pairs to train on.
+        trained: for each example, the pairs to train on; None where relations are not among the tasks.
         shapes: padded sizes, and whether the pairs go in chunks.
         size: B.
         stacks: sizes of the stacks of each group of chunks, in rising order; the first that holds the
@@ -76,7 +76,7 @@ def training_batch(examples: Sequence[Example], trained: Sequence[TrainedPairs],
     Returns:
         `pad_sentences`' arrays, `tags` [B·layers, T] int32, `sentence_weights` [B] float32; then `pack_pairs`' arrays,
         `labels` [P] int32 and `pair_weights` [P] float32, or, where not all pairs fit at once, `chunks`: those of
-        each group of the shapes, see `stack_chunks`. Weights are 0 for padding.
+        each group of the shapes, see `stack_chunks`. Weights are 0 for padding. Without `trained`, none of the pairs'.
     """
     batch = pad_sentences([example.token_ids for example in examples], shapes.length, size)
     (num_layers, _), shape = examples[0].tags.shape, batch["token_ids"].shape
@@ -86,6 +86,8 @@ def training_batch(examples: Sequence[Example], trained: Sequence[TrainedPairs],
     sentence_weights = np.zeros(len(tags), np.float32)
     sentence_weights[: len(examples)] = 1.0
     batch |= {"tags": tags.reshape(-1, shape[1]), "sentence_weights": sentence_weights}  # [B·layers, T]
+    if trained is None:
+        return batch
     spans, types, rivals, labels, weights = (np.concatenate(arrays) for arrays in zip(*trained, strict=True))
     sentence = np.repeat(np.arange(len(examples)), [len(pairs.labels) for pairs in trained])
     facts = {"pair_types": types, "pair_rivals": rivals}
@@ -109,14 +111,16 @@ class TrainingBatches:
         options: of training.
         shapes: how batches are padded; nothing beyond the longest when None.
         mask_id: what a hidden token's id becomes; must be given with `token_masking`.
+        pairs: False leaves the pairs out, where relations are not among the tasks. The rest is the same.
     """
 
     def __init__(self, examples: Sequence[Example], options: TrainingOptions, shapes: Shapes | None = None,
-                 mask_id: int | None = None):  # fmt: skip
+                 mask_id: int | None = None, pairs: bool = True):  # fmt: skip
         self.examples = examples
         self.options = options
         self.shapes = shapes or ExactShapes(Unlimited())
         self.mask_id = mask_id
+        self.pairs = pairs
         self.batch_size = min(options.batch_size, max(len(examples), 1))  # more would only be padding
         self._lengths = [len(example.token_ids) for example in examples]
         weighted = options.prior_correction is PriorCorrection.WEIGHT and options.negative_keep > 0
@@ -135,7 +139,7 @@ class TrainingBatches:
         plan = plan_batches(self._lengths, self.batch_size, rng)
         for indices in plan[first_step:]:
             members = [self._masked(int(i), epoch) for i in indices]
-            trained = [self._trained_pairs(int(i), epoch) for i in indices]
+            trained = [self._trained_pairs(int(i), epoch) for i in indices] if self.pairs else None
             yield [example.id for example in members], self._batch(members, trained)
 
     def _masked(self, index: int, epoch: int) -> Example:
@@ -150,9 +154,9 @@ class TrainingBatches:
         token_ids = np.where(hidden, np.int32(self.mask_id), example.token_ids)
         return dataclasses.replace(example, token_ids=token_ids)
 
-    def _batch(self, members: Sequence[Example], trained: Sequence[TrainedPairs]) -> Batch:
+    def _batch(self, members: Sequence[Example], trained: Sequence[TrainedPairs] | None) -> Batch:
         size, longest = self.batch_size, max(len(example.token_ids) for example in members)
-        stacks = self._stacks_ever(self.shapes.length(longest))
+        stacks = self._stacks_ever(self.shapes.length(longest)) if self.pairs else ()
         return training_batch(members, trained, self.shapes, size, stacks)
 
     def _stacks_ever(self, length: int) -> list[tuple[int, ...]]:

@@ -24,12 +24,13 @@ class BucketedShapes:
         longest: tokens of the longest sentence.
         memory: the budget of a chunk.
         longest_pair: tokens of the largest pair, where known.
+        most: no T is larger, because the encoder may have no more positions; `longest` where not given.
     """
 
     shares = LENGTHS
 
-    def __init__(self, longest: int, memory: Memory, longest_pair: int | None = None):
-        self.lengths = sorted({_multiple_of_8(share * longest) for share in self.shares})
+    def __init__(self, longest: int, memory: Memory, longest_pair: int | None = None, most: int | None = None):
+        self.lengths = sorted({min(_multiple_of_8(share * longest), most or longest) for share in self.shares})
         self.memory = memory
         self.longest_pair = longest_pair or self.lengths[-1]
 
@@ -105,8 +106,8 @@ class AcceleratorShapes(BucketedShapes):
 
     shares = (1 / 4, 1)
 
-    def __init__(self, longest: int, memory: Memory, longest_pair: int | None = None):
-        super().__init__(longest, memory, longest_pair)
+    def __init__(self, longest: int, memory: Memory, longest_pair: int | None = None, most: int | None = None):
+        super().__init__(longest, memory, longest_pair, most)
         self.trains = longest_pair is not None
 
     def sentence_batches(self, lengths: Sequence[int], max_tokens: int) -> Iterator[SentenceBatch]:

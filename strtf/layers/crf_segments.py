@@ -88,7 +88,7 @@ def _before(initial, after):
 
 
 def _in_segments(by_time):
-    """[T, ...] -> [L, G, ...], padded with zeros; L is about sqrt(T)."""
+    """[T, ...] -> [L, G, ...], L tokens (here) of each of G segments, padded with zeros; L is about sqrt(T)."""
     length = len(by_time)
     steps = max(math.isqrt(length), 1)
     padding = [(0, -length % steps)] + [(0, 0)] * (len(by_time.shape) - 1)

@@ -15,7 +15,7 @@ from keras import ops
 from strtf.config import RcCompute, RcFeatures, RcMask
 from strtf.layers.alike import apply_in_turn
 from strtf.layers.attention_masks import rc_mask_matrix
-from strtf.layers.precision import at_least_float32
+from strtf.layers.precision import at_least_float32, take_rows
 from strtf.layers.transformer_block import masked_bias
 
 
@@ -124,7 +124,7 @@ def dense_rows(blocks, states, pairs, rc_mask, training=False):
     length = ops.shape(states["key_mask"])[2]
     width = blocks[0].hidden_size
     sentences = ops.reshape(states["input_1"], (-1, length, width))  # [B, T, D]
-    rows = ops.reshape(ops.take(sentences, pairs["pair_sentence"], axis=0), (-1, width))  # [P·T, D]
+    rows = ops.reshape(take_rows(sentences, pairs["pair_sentence"]), (-1, width))  # [P·T, D]
     key_mask = ops.take(states["key_mask"], pairs["pair_sentence"], axis=0)  # [P, 1, T]
     mask = rc_mask_matrix(rc_mask, pairs["pair_rows"], key_mask)  # [P, T, T]
     for block in blocks:
@@ -151,9 +151,9 @@ def pair_focused_cls(blocks, states, layout, training=False):
 
 def pair_focused_rows(blocks, states, layout, training=False):
     """The rows S_p of every pair after the given first task blocks under Eq. (14). [R, D]."""
-    qkv = ops.take(states["qkv_1"], layout.slot_tokens, axis=0)  # [P, M, 3D]
+    qkv = take_rows(states["qkv_1"], layout.slot_tokens)  # [P, M, 3D]
     token, _, _ = layout.packed_rows()
-    rows = ops.take(states["input_1"], token, axis=0)  # [R, D]
+    rows = take_rows(states["input_1"], token)  # [R, D]
 
     def run(block, rows, qkv=None):
         qkv = layout.unpack(block.project_qkv(rows)) if qkv is None else qkv  # [P, M, 3D]
@@ -189,8 +189,8 @@ def cls_focused_cls(blocks, states, layout, training=False):
 
 def first_cls(block, states, layout, training):
     """b_1 for the [CLS] rows alone, from the sentence's own projections. [P, D]."""
-    qkv = ops.take(states["qkv_1"], layout.slot_tokens, axis=0)  # [P, M, 3D]
-    cls = ops.take(states["input_1"], layout.cls_tokens, axis=0)  # [P, D]
+    qkv = take_rows(states["qkv_1"], layout.slot_tokens)  # [P, M, 3D]
+    cls = take_rows(states["input_1"], layout.cls_tokens)  # [P, D]
     return cls_row(block, cls, qkv, layout.slot_mask, training)
 
 
@@ -232,20 +232,20 @@ def second_block_rows(block, cls, states, layout, wanted, training):
     cls_context = _slot_0_context(block, slots, layout.slot_mask, training)  # [P, D]
     cls_key, cls_value = ops.split(slots[:, 0, block.hidden_size :], 2, axis=-1)  # [P, D]
     context, log_normaliser = _context_without_cls(block, states, layout.length, training)  # [B·T, D], [B·T, H]
-    query = ops.take(states["qkv_2"][:, : block.hidden_size], token, axis=0)  # [W, D]
-    score = _row_scores(block, query, ops.take(cls_key, pair, axis=0))  # [W, H]
-    weight = ops.sigmoid(score - ops.take(log_normaliser, token, axis=0))  # [W, H]
+    query = take_rows(states["qkv_2"][:, : block.hidden_size], token)  # [W, D]
+    score = _row_scores(block, query, take_rows(cls_key, pair))  # [W, H]
+    weight = ops.sigmoid(score - take_rows(log_normaliser, token))  # [W, H]
     rest, own = (_per_head(block, w, query.dtype) for w in (1.0 - weight, block.drop(weight, training)))  # [W, D]
-    joined = rest * ops.take(context, token, axis=0) + own * ops.take(cls_value, pair, axis=0)  # [W, D]
-    joined = ops.where(is_cls[:, None], ops.take(cls_context, pair, axis=0), joined)
-    rows = ops.take(states["input_2"], token, axis=0)  # [W, D]
-    rows = ops.where(is_cls[:, None], ops.take(cls, pair, axis=0), rows)
+    joined = rest * take_rows(context, token) + own * take_rows(cls_value, pair)  # [W, D]
+    joined = ops.where(is_cls[:, None], take_rows(cls_context, pair), joined)
+    rows = take_rows(states["input_2"], token)  # [W, D]
+    rows = ops.where(is_cls[:, None], take_rows(cls, pair), rows)
     return block.finish(rows, joined, training)
 
 
 def _second_slots(block, cls, states, layout):
     """Projections of S_p in b_2: the entity rows' are the sentence's, [CLS]'s are the pair's. [P, M, 3D]."""
-    entities = ops.take(states["qkv_2"], layout.slot_tokens[:, 1:], axis=0)  # [P, M-1, 3D]
+    entities = take_rows(states["qkv_2"], layout.slot_tokens[:, 1:])  # [P, M-1, 3D]
     return ops.concatenate([block.project_qkv(cls)[:, None], entities], axis=1)
 
 

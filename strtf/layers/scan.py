@@ -1,4 +1,4 @@
-"""A recurrence over time. The one place of this room that tells the backends' loops apart."""
+"""A recurrence over time, by each backend's own loop."""
 
 import keras
 from keras import ops

@@ -9,6 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from strtf.layers.precision import take_rows
+
 
 class SpanMax:
     """Max-pooling over spans; without weights.
@@ -53,7 +55,7 @@ class SpanMax:
         k = ops.sum(ops.cast(size[:, None] >= self.stretches[1:][None], "int32"), axis=1)  # [P]
         filled, stretch = size > 0, ops.take(self.stretches, k)
         first, last = (
-            ops.take(tables, (sentence * length + ops.where(filled, place, 0)) * number + k, axis=0)  # [P, D]
+            take_rows(tables, (sentence * length + ops.where(filled, place, 0)) * number + k)  # [P, D]
             for place in (start, end - stretch)
         )
         found = ops.maximum(first, last)

@@ -76,15 +76,15 @@ class TransformerBlock(keras.layers.Layer):
         return ops.matmul(rows, self.qkv_kernel[:, width:]) + self.qkv_bias[width:]
 
     def heads(self, projections, count):
-        """Takes apart `count` projections that lie side by side: [G, L, count·D] -> count × [G, L, H, D/H].
+        """Takes apart `count` projections that lie side by side: [G, J, count·D] -> count × [G, J, H, D/H].
 
-        The heads stay where they lie: the products of `attend` say which axes they sum over, and the backend moves
-        what it must.
+        G groups have J rows each. The heads stay where they lie: the products of `attend` say which axes they sum over,
+        and the backend moves what it must.
         """
         groups, length = ops.shape(projections)[:2]
         head_size = self.hidden_size // self.num_heads
         # split, and not slices: the gradient of a slice writes as many zeros as all of them together hold
-        parts = ops.split(projections, count, axis=-1)  # count × [G, L, D]
+        parts = ops.split(projections, count, axis=-1)  # count × [G, J, D]
         return [ops.reshape(part, (groups, length, self.num_heads, head_size)) for part in parts]
 
     def attend(self, query, key, value, mask, training=False):
@@ -92,8 +92,8 @@ class TransformerBlock(keras.layers.Layer):
 
         Args:
             query: [G, Q, H, D/H]; key, value: [G, J, H, D/H], see `heads`.
-            mask: bool, True = may attend, broadcastable to [G, Q, J]. A row without any True attends to all
-                keys alike: finite, and meaningless.
+            mask: bool, True = may attend, broadcastable to [G, Q, J]. A row without any True is finite,
+                and meaningless.
 
         Returns:
             The heads' contexts side by side, [G, Q, D], before the output projection.
@@ -137,7 +137,7 @@ class TransformerBlock(keras.layers.Layer):
         return self.drop(ops.softmax(scores + masked_bias(mask, scores.dtype)[:, None]), training)
 
     def scores(self, query, key):
-        """Scaled dot products in float32 (or wider), [G, Q, H, D/H], [G, J, H, D/H] -> [G, H, Q, J]."""
+        """Scaled dot products, [G, Q, H, D/H], [G, J, H, D/H] -> [G, H, Q, J]; returned in float32 (or wider)."""
         head_size = self.hidden_size // self.num_heads
         return at_least_float32(ops.einsum("gqhd,gjhd->ghqj", query * head_size**-0.5, key))
 

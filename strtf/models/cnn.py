@@ -14,6 +14,7 @@ from keras import ops
 from strtf.config import ModelOptions
 from strtf.layers.pair_classifier import PairClassifier
 from strtf.layers.position_convolution import WINDOW, PositionConvolution
+from strtf.layers.precision import take_rows
 from strtf.layers.str_encoder import EncoderConfig
 from strtf.layers.token_embedding import TokenEmbedding
 from strtf.models.base import TASKS_OF, ExtractionModel, Task
@@ -65,7 +66,7 @@ class Cnn(ExtractionModel):
     def classify_pairs(self, batch, states, training=False):
         self.require(Task.RC)
         mask = ops.take(states["mask"], batch["pair_sentence"], axis=0)  # [P, T]
-        rows = ops.take(states["tokens"], batch["pair_sentence"], axis=0)  # [P, T, units]
+        rows = take_rows(states["tokens"], batch["pair_sentence"])  # [P, T, units]
         rows = rows + self.position_convolution(batch["pair_spans"], mask)
         pooled = ops.max(ops.where(mask[:, :, None], rows, LOWEST), axis=1)  # [P, units]
         return self.pair_classifier(pooled, training=training)  # [P, S]

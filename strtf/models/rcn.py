@@ -15,7 +15,7 @@ from keras import ops
 from strtf.config import ModelOptions
 from strtf.layers.bi_lstm_encoder import BiLstmEncoder
 from strtf.layers.capsules import ITERATIONS, ClassCapsules, margin_losses, squash
-from strtf.layers.precision import wide_dtype
+from strtf.layers.precision import take_rows, wide_dtype
 from strtf.layers.str_encoder import EncoderConfig
 from strtf.models.base import TASKS_OF, ExtractionModel, Task
 from strtf.models.flops import bi_lstm_flops, bi_lstm_product, dense_flops
@@ -118,7 +118,7 @@ def piece_states(states, units, sentence, first, after):
     filled = after > first  # [P, 5]
     origin = (sentence * ops.shape(states)[1])[:, None]  # [P, 1]
     rows = ops.reshape(states, (-1, 2 * units))  # [B·T, 2·units]
-    forward = ops.take(rows[:, :units], origin + ops.where(filled, after - 1, 0), axis=0)  # [P, 5, units]
-    backward = ops.take(rows[:, units:], origin + ops.where(filled, first, 0), axis=0)
+    forward = take_rows(rows[:, :units], origin + ops.where(filled, after - 1, 0))  # [P, 5, units]
+    backward = take_rows(rows[:, units:], origin + ops.where(filled, first, 0))
     pieces = ops.concatenate([forward, backward], axis=-1)
     return pieces * ops.cast(filled, pieces.dtype)[:, :, None]

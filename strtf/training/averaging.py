@@ -14,9 +14,14 @@ from keras import ops
 def averaged_weights(model, optimizer) -> Iterator[None]:
     """The model has the average of its weights inside, and its own weights, to the bit, afterwards.
 
+    Before the first step, and while float16 overflowed in all so far, there is no average: its own weights stay.
+
     Args:
-        optimizer: built for the model's trainable variables with `use_ema`, and at least one step old.
+        optimizer: built for the model's trainable variables with `use_ema`.
     """
+    if not int(optimizer.iterations):
+        yield
+        return
     variables = model.trainable_variables
     own = [np.array(ops.convert_to_numpy(variable)) for variable in variables]
     optimizer.finalize_variable_values(variables)

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import keras
 
 from strtf.config import TrainingOptions
+from strtf.layers.precision import at_least_float32
 from strtf.models.base import Task
 from strtf.training.adversarial import adversarial_shift
 from strtf.training.step import TrainingStep
@@ -88,6 +89,7 @@ class JaxStep(TrainingStep):
         (scaled, floating), pull_back, (states, losses, rest) = jax.vjp(tagged, weights, has_aux=True)
         loss, of_states, of_pairs, rest = self._sums_over_chunks(weights, rest, batch, (states, floating), scales)
         ones = [jnp.ones_like(loss) for loss in scaled]
+        of_states = {name: total.astype(floating[name].dtype) for name, total in of_states.items()}
         (gradients,) = pull_back((ones, of_states))
         for index, gradient in zip(self._of_pairs, of_pairs, strict=True):
             gradients[index] = gradients[index] + gradient
@@ -99,7 +101,10 @@ class JaxStep(TrainingStep):
         return states, losses
 
     def _sums_over_chunks(self, weights, rest, batch, states, scales):
-        """L_rc, its scaled gradient for the floating states and for `pair_variables`, and the other variables."""
+        """L_rc, its scaled gradient for the floating states and for `pair_variables`, and the other variables.
+
+        The gradients are summed in float32 (or wider): in half precision, many chunks would lose what later ones add.
+        """
         states, floating = states
         total_weight = sum(jnp.sum(group["pair_weights"]) for group in batch["chunks"])
 
@@ -118,9 +123,11 @@ class JaxStep(TrainingStep):
             *totals, rest = sums
             chunk = {name: array[number] for name, array in group.items()}
             (of_states, of_pairs), (loss, rest) = gradients(floating, pair_weights, chunk, rest)
-            return *jax.tree.map(jnp.add, tuple(totals), (loss, of_states, of_pairs)), rest
+            values = jax.tree.map(at_least_float32, (loss, of_states, of_pairs))
+            return *jax.tree.map(jnp.add, tuple(totals), values), rest
 
-        sums = (jnp.zeros(()), *jax.tree.map(jnp.zeros_like, (floating, pair_weights)), rest)
+        wide = jax.tree.map(at_least_float32, (floating, pair_weights))
+        sums = (jnp.zeros(()), *jax.tree.map(jnp.zeros_like, wide), rest)
         for group in batch["chunks"]:
             group = dict(group)
             count = group.pop("num_chunks")

@@ -61,7 +61,7 @@ class Trainer:
 
     def fit(self) -> TrainingState:
         """Runs all epochs that are left."""
-        with Summaries(self.run_dir.tensorboard) as summaries:
+        with Summaries(self.run_dir.tensorboard, self._global_step + 1) as summaries:
             while not self.finished:
                 record = self._epoch(summaries)
                 with self._averaged():
@@ -73,7 +73,7 @@ class Trainer:
     # ------------------------------------------------------------------ one epoch
     def _epoch(self, summaries: Summaries) -> dict:
         state, steps = self.state, self.batches.steps_per_epoch
-        started, first_step = time.perf_counter(), state.step_in_epoch
+        started, first_step, examples = time.perf_counter(), state.step_in_epoch, 0
         title = f"epoch {state.epoch + 1}/{self.options.epochs}"
         with progress(steps, title, "step", initial=first_step) as bar:
             for ids, batch in self._read_ahead(first_step):
@@ -85,7 +85,8 @@ class Trainer:
                         state.loss_sums[name] = state.loss_sums.get(name, 0.0) + metrics[name]
                 bar.update()
                 bar.set_postfix_str(f"loss {metrics['loss']:.3f}", refresh=False)
-                self._after_step(summaries, metrics, started, first_step)
+                examples += len(ids)
+                self._after_step(summaries, metrics, examples / (time.perf_counter() - started))
         seconds = time.perf_counter() - started
         means = {name: total / steps for name, total in state.loss_sums.items()}
         return {"epoch": state.epoch + 1, **means, "seconds": round(seconds, 1)}
@@ -96,21 +97,24 @@ class Trainer:
         with contextlib.closing(ReadAhead(batches, lambda _: 1, BATCHES_AHEAD)) as ahead:
             yield from iter(ahead.take, None)
 
-    def _after_step(self, summaries: Summaries, metrics: dict, started: float, first_step: int) -> None:
-        state = self.state
-        global_step = state.epoch * self.batches.steps_per_epoch + state.step_in_epoch
+    @property
+    def _global_step(self) -> int:
+        """Steps taken so far."""
+        return self.state.epoch * self.batches.steps_per_epoch + self.state.step_in_epoch
+
+    def _after_step(self, summaries: Summaries, metrics: dict, examples_per_second: float) -> None:
+        state, global_step = self.state, self._global_step
         if global_step % SUMMARY_STEPS == 0 or state.step_in_epoch == self.batches.steps_per_epoch:
-            rate = (state.step_in_epoch - first_step) * self.options.batch_size / (time.perf_counter() - started)
-            summaries.write(global_step, metrics | {"examples_per_second": rate}, "train")
+            summaries.write(global_step, metrics | {"examples_per_second": examples_per_second}, "train")
         every = self.options.checkpoint_steps
         if every and global_step % every == 0 and state.step_in_epoch < self.batches.steps_per_epoch:
             state.save(self.run_dir, self.model, self.optimizer)
 
     def _check_finite(self, metrics: dict, ids: Sequence[str]) -> None:
         if not math.isfinite(metrics["loss"]):
-            step = self.state.epoch * self.batches.steps_per_epoch + self.state.step_in_epoch + 1
             raise StrtfError(
-                f"The loss must be finite. Received: {metrics['loss']} at step {step}, sentences {', '.join(ids)}. "
+                f"The loss must be finite. Received: {metrics['loss']} at step {self._global_step + 1}, "
+                f"sentences {', '.join(ids)}. "
                 "Lower --learning_rate and --head_learning_rate, or train with --precision=float32."
             )
 

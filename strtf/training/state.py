@@ -6,6 +6,7 @@ variables: so model, optimizer and the few numbers here are the whole state.
 
 import dataclasses
 
+from strtf.errors import StrtfError
 from strtf.models.build import assign_named, named_values
 from strtf.run_dir import RunDir, read_tensors, write_tensors
 
@@ -30,14 +31,33 @@ class TrainingState:
     history: list = dataclasses.field(default_factory=list)
 
     def save(self, run_dir: RunDir, model, optimizer) -> None:
+        """Writes the checkpoint: all variables of the model and of the optimizer, and this state, in one file."""
         tensors = {f"model/{name}": value for name, value in named_values(model.variables).items()}
         tensors |= {f"optimizer/{name}": value for name, value in named_values(optimizer.variables).items()}
         write_tensors(run_dir.checkpoint, tensors, dataclasses.asdict(self))
 
     @classmethod
     def restore(cls, run_dir: RunDir, model, optimizer) -> "TrainingState":
+        """The state in the checkpoint; model and optimizer take its variables.
+
+        Raises:
+            StrtfError: the checkpoint cannot be read, or its state or variables are not those that `save` writes for
+                this model and optimizer.
+        """
         tensors, state = read_tensors(run_dir.checkpoint)
+        _check_names(state, run_dir)
         for prefix, variables in (("model/", model.variables), ("optimizer/", optimizer.variables)):
             values = {name.removeprefix(prefix): v for name, v in tensors.items() if name.startswith(prefix)}
             assign_named(variables, values, str(run_dir.checkpoint))
         return cls(**state)
+
+
+def _check_names(state: dict, run_dir: RunDir) -> None:
+    names = {field.name for field in dataclasses.fields(TrainingState)}
+    complaints = [f"{name} missing" for name in sorted(names - state.keys())]
+    complaints += [f"{name} unexpected" for name in sorted(state.keys() - names)]
+    if complaints:
+        raise StrtfError(
+            f"{run_dir.checkpoint} must hold the state of a training of this version. Received: "
+            f"{'; '.join(complaints)}. Restore it, or train again in another --run_dir."
+        )

@@ -45,7 +45,8 @@ class TrainingStep:
         norm = norm / self.optimizer.dynamic_scale if self._scales_loss() else norm
         if not self.clip_norm:
             return gradients, norm
-        # under float16 an overflow makes the norm NaN, hence all gradients: the optimizer then skips the step
+        # under float16 an overflow makes the norm infinite or NaN: then what overflowed becomes NaN (all where the norm
+        # is NaN), and the optimizer skips the step
         factor = ops.minimum(1.0, self.clip_norm / (norm + 1e-6))
         return [gradient * ops.cast(factor, gradient.dtype) for gradient in gradients], norm
 
@@ -58,7 +59,7 @@ class TrainingStep:
         return isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
 
     def _learning_rate(self):
-        """The encoder's, of the step to come."""
+        """The first group's, of the step to come: the encoder's where it is pretrained."""
         optimizer = self.optimizer.inner_optimizer if self._scales_loss() else self.optimizer
         return optimizer.optimizers[0].learning_rate
 

@@ -10,6 +10,7 @@ import functools
 
 import tensorflow as tf
 
+from strtf.layers.precision import at_least_float32
 from strtf.models.base import Task
 
 
@@ -30,7 +31,8 @@ def chunked_losses_and_gradients(model, batch, scale):
     )
     variables = [variable.value for variable in model.trainable_variables]
     targets = scaled + [states[name] for name in state_sums]
-    upstream = [tf.ones_like(loss) for loss in scaled] + list(state_sums.values())
+    upstream = [tf.ones_like(loss) for loss in scaled]
+    upstream += [tf.cast(total, states[name].dtype) for name, total in state_sums.items()]
     gradients = tape.gradient(targets, variables, output_gradients=upstream)
     pairs = {variable.path: total for variable, total in zip(model.pair_variables(), pair_sums, strict=True)}
     parts = [
@@ -41,7 +43,7 @@ def chunked_losses_and_gradients(model, batch, scale):
 
 
 def sums_over_chunks(model, chunks, states, scale):
-    """L_rc, its gradient by name for the floating states, and for `pair_variables`."""
+    """L_rc, its gradient by name for the floating states, and for `pair_variables`; summed in float32 (or wider)."""
     names = [name for name, state in states.items() if state.dtype.is_floating]
     variables = [variable.value for variable in model.pair_variables()]
     total_weight = tf.add_n([tf.reduce_sum(group["pair_weights"]) for group in chunks])
@@ -57,7 +59,9 @@ def sums_over_chunks(model, chunks, states, scale):
         return [loss, *tape.gradient(scaled, sources, unconnected_gradients=tf.UnconnectedGradients.ZERO)]
 
     loss = tf.zeros((), variables[-1].dtype)
-    sums = [loss, *(tf.zeros_like(source) for source in [*(states[name] for name in names), *variables])]
+    # in half precision, many chunks would lose what later ones add
+    sources = [*(at_least_float32(states[name]) for name in names), *variables]
+    sums = [loss, *(tf.zeros_like(source) for source in sources)]
     for group in chunks:
         sums = _sum_over_group(of_chunk, dict(group), sums)
     return sums[0], dict(zip(names, sums[1:], strict=False)), sums[1 + len(names) :]
@@ -69,7 +73,8 @@ def _sum_over_group(of_chunk, group, sums):
 
     def body(number, sums):
         values = of_chunk({name: array[number] for name, array in group.items()})
-        return number + 1, [total + tf.convert_to_tensor(value) for total, value in zip(sums, values, strict=True)]
+        values = [tf.cast(tf.convert_to_tensor(value), total.dtype) for total, value in zip(sums, values, strict=True)]
+        return number + 1, [tf.add(*pair) for pair in zip(sums, values, strict=True)]
 
     loop = tf.while_loop(lambda number, _: number < count, body, (0, sums), parallel_iterations=1)
     return loop[1]

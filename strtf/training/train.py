@@ -60,7 +60,8 @@ def train(experiment: Experiment, run_dir: RunDir, resume: bool = False) -> Trai
     examples, lost = featurizer.corpus(train_split)
     _report(train_split, dev_split, examples, schema, lost, experiment.model.tag_layers)
     shapes = batch_shapes(experiment, model, examples)
-    batches = TrainingBatches(examples, experiment.training, shapes, pretrained.vocabulary.mask_id)
+    has_pairs = experiment.model.tasks is not Tasks.NER
+    batches = TrainingBatches(examples, experiment.training, shapes, pretrained.vocabulary.mask_id, has_pairs)
     optimizer = make_optimizer(experiment.training, batches.steps_per_epoch * experiment.training.epochs, model)
     step = make_step(model, optimizer, experiment.training)
     extractor = make_extractor(experiment, model, featurizer)
@@ -92,7 +93,7 @@ def batch_shapes(experiment: Experiment, model: ExtractionModel, examples: Seque
         return ExactShapes(memory)
     longest = max(len(example.token_ids) for example in examples)
     longest_pair = max(possible_sizes(example, training.boundary_negatives).max(initial=1) for example in examples)
-    return few_shapes()(longest, memory, int(longest_pair))
+    return few_shapes()(longest, memory, int(longest_pair), max(longest, options.max_tokens))
 
 
 def _check_run_dir(experiment: Experiment, run_dir: RunDir, resume: bool) -> None:

@@ -145,6 +145,13 @@ class TestTrainingBatches:
     def test_last_batch_has_full_size(self):
         assert {len(b["lengths"]) for _, b in batches()} == {4}
 
+    @pytest.mark.parametrize("shapes", [None, BucketedShapes(32, Unlimited())], ids=["exact", "few"])
+    def test_without_pairs_the_rest_is_the_same(self, shapes):
+        options = TrainingOptions(batch_size=4, token_masking=0.3, boundary_negatives=0.5)
+        whole, less = (list(TrainingBatches(EXAMPLES, options, shapes, 900, pairs).epoch(2)) for pairs in (True, False))
+        names = {"token_ids", "lengths", "tags", "sentence_weights"}
+        assert_same([(ids, {name: batch[name] for name in names}) for ids, batch in whole], less)
+
     def test_examples_without_entities(self):
         (_, batch), *_ = batches(examples=[example(0, num_entities=0)])
         assert batch["pair_weights"].sum() == 0 and batch["sentence_weights"].tolist() == [1]

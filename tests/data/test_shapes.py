@@ -157,10 +157,17 @@ class TestPairChunks:
 
 @pytest.mark.parametrize("longest", [9, 64, 171, 512, 1000])
 def test_lengths_of_buckets(longest):
-    shapes = BucketedShapes(longest, Unlimited())
+    shapes = BucketedShapes(longest, Unlimited(), most=1024)
     assert len(shapes.lengths) <= len(LENGTHS)
     assert longest <= shapes.lengths[-1] < longest + 8
     assert shapes.length(2) == shapes.lengths[0] and shapes.length(longest) == shapes.lengths[-1]
+
+
+@pytest.mark.parametrize("few", [BucketedShapes, AcceleratorShapes])
+@pytest.mark.parametrize(("most", "expected"), [(None, 60), (62, 62), (512, 64)])
+def test_no_length_is_beyond_the_most(few, most, expected):
+    """An encoder of so many positions has no more for the padding."""
+    assert few(60, Unlimited(), most=most).lengths[-1] == expected
 
 
 def test_a_batch_that_is_large_enough_takes_only_like_lengths():

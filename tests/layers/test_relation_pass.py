@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 
 import keras
 import numpy as np
@@ -25,6 +26,7 @@ FORMS = {  # of the pass: mask and features
     "eq_14": (RcMask.PAIR_FOCUSED, RcFeatures.CLS),
     "eq_14_entities": (RcMask.PAIR_FOCUSED, RcFeatures.CLS_AND_ENTITIES),
 }
+HALF = "mixed_bfloat16"
 every_form = pytest.mark.parametrize("form", FORMS)
 FAR = (2, 4, 8, 11)
 TOUCHING = (1, 3, 3, 6)
@@ -130,6 +132,28 @@ def sentences(draw):
 def test_exact_rows_equal_dense_for_any_pairs(make_layers, pair_batch, drawn, num_task_blocks, form, padding):
     batch = pair_batch(drawn, round_up=lambda size, axis: size + padding)
     assert_exact_rows_equal_dense(make_layers(num_task_blocks, form), batch, form, 1e-10, 1e-10)
+
+
+@pytest.mark.parametrize(("rc_compute", "name"), [(RcCompute.EXACT_ROWS, "qkv_1"), (RcCompute.DENSE, "input_1")])
+def test_bfloat16_keeps_the_gradients_of_hundreds_of_pairs(make_layers, pair_batch, rc_compute, name):
+    """The 300 pairs of a sentence share its rows, and each adds to their gradients."""
+    starts = range(1, 26)
+    batch = pair_batch([(28, [(a, a + 1, b, b + 1) for a, b in itertools.combinations(starts, 2)])])
+    half, reference = (state_gradient(make_layers(1, dtype=d), batch, rc_compute, name) for d in (HALF, "float32"))
+    assert np.linalg.norm(half - reference) < 0.05 * np.linalg.norm(reference)
+
+
+def state_gradient(layers, batch, rc_compute, name):
+    """Gradient of a linear loss, alike for all pairs, for a state [B·T, …] rounded to bfloat16."""
+    encoder, _ = layers
+    relation_pass = RelationPass(encoder.task_blocks, "pair_focused", rc_compute, dtype=encoder.dtype_policy)
+    states = encoder(batch["token_ids"], batch["lengths"], stop_at=relation_pass.needs_task_block)
+    state = tf.cast(tf.cast(states[name], "bfloat16"), states[name].dtype)
+    with tf.GradientTape() as tape:
+        tape.watch(state)
+        features = tf.cast(relation_pass(states | {name: state}, pair_arrays(batch)), "float32")  # [P, D]
+        loss = tf.reduce_sum(features * np.float32(np.random.default_rng(1).normal(size=CONFIG.hidden_size)))
+    return tf.cast(tf.convert_to_tensor(tape.gradient(loss, state)), "float32").numpy()
 
 
 @every_form

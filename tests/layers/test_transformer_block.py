@@ -87,13 +87,6 @@ def test_row_without_keys_is_finite(make_block, rows, dtype):
     assert np.isfinite(np.asarray(run(block, rows, np.zeros((1, 1, LENGTH), bool)), np.float32)).all()
 
 
-def test_row_without_keys_attends_to_all_alike(make_block):
-    value = np.random.default_rng(0).normal(size=(1, LENGTH, HEADS, WIDTH // HEADS))
-    zeros = np.zeros((1, 1, HEADS, WIDTH // HEADS))
-    context = make_block().attend(zeros, np.zeros_like(value), value, np.zeros((1, 1, LENGTH), bool))
-    np.testing.assert_allclose(context[0, 0], value[0].mean(0).ravel(), atol=1e-12)
-
-
 class TestAttendOne:
     """The query's way to keys and values that are never projected."""
 

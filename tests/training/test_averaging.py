@@ -46,6 +46,15 @@ def test_inside_the_model_is_the_average(tiny_model, decay, precision):
             np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
 
 
+def test_while_every_step_overflowed_the_model_has_its_own_weights(tiny_model):
+    model = tiny_model(precision=Precision.MIXED_FLOAT16)
+    optimizer, own = make_optimizer(options_of(0.9, Precision.MIXED_FLOAT16), 10, model), values(model)
+    gradients = [ops.full(variable.shape, np.inf, "float32") for variable in model.trainable_variables]
+    optimizer.apply(gradients, model.trainable_variables)
+    with averaged_weights(model, optimizer):
+        assert all(np.array_equal(*pair) for pair in zip(values(model), own, strict=True))
+
+
 def test_afterwards_it_has_its_own_weights_even_after_an_error(tiny_model):
     model = tiny_model()
     optimizer = make_optimizer(options_of(0.9), 10, model)

@@ -36,7 +36,7 @@ def trainer(tmp_path, monkeypatch):
         model = types.SimpleNamespace(variables=[weight], trainable_variables=[weight], tasks=TASKS_OF[tasks])
         # its average of any weight is the weight less 1
         averages = lambda variables: [variable.assign_sub(1.0) for variable in variables]  # noqa: E731
-        optimizer = types.SimpleNamespace(variables=[], finalize_variable_values=averages)
+        optimizer = types.SimpleNamespace(variables=[], iterations=1, finalize_variable_values=averages)
         remaining = iter(scores)
         monkeypatch.setattr(loop, "evaluate", lambda extractor, sentences, *answers: next(remaining))
         monkeypatch.setattr(loop, "tune_decision", lambda extractor, sentences, options: raised(extractor))

@@ -64,6 +64,16 @@ def test_another_models_checkpoint_is_refused_with_names_and_shapes(tiny_model, 
     assert "checkpoint.safetensors must fit the run's config" in str(caught.value)
 
 
+def test_a_state_of_other_names_is_refused(tiny_model, tmp_path):
+    model, optimizer = pair_of(tiny_model)
+    TrainingState().save(RunDir(tmp_path), model, optimizer)
+    tensors, state = read_tensors(RunDir(tmp_path).checkpoint)
+    del state["best_f1"], state["epoch"]
+    write_tensors(RunDir(tmp_path).checkpoint, tensors, state | {"other": 1})
+    with pytest.raises(StrtfError, match="Received: best_f1 missing; epoch missing; other unexpected. Restore it"):
+        TrainingState.restore(RunDir(tmp_path), model, optimizer)
+
+
 def test_nothing_is_assigned_where_something_does_not_fit(tiny_model):
     model = tiny_model()
     before = named_values(model.variables)

@@ -9,7 +9,7 @@ from strtf.training.optimizer import make_optimizer
 from strtf.training.step import word_index
 from strtf.training.tensorflow_step import TensorFlowStep
 
-# of the focused attention model, see `test_step.py`
+# of the focused attention model, see `test_tensorflow_step.py`
 OTHERS = [system for system in System if system is not System.FOCUSED_ATTENTION]
 
 

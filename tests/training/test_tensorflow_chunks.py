@@ -14,7 +14,7 @@ from strtf.data.shapes import ExactShapes
 from strtf.models.base import Task
 from strtf.models.build import SYSTEMS
 from strtf.text.bieos import TagScheme
-from strtf.training.tensorflow_chunks import chunked_losses_and_gradients
+from strtf.training.tensorflow_chunks import chunked_losses_and_gradients, sums_over_chunks
 
 
 class SevenPairs:
@@ -88,6 +88,26 @@ def test_losses_and_gradients_are_those_of_all_pairs_at_once(make, pairs_of_all_
     for variable, ours, theirs in zip(model.trainable_variables, found, gradients, strict=True):
         scale = np.abs(theirs).max()
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-10 * scale, err_msg=variable.path)
+
+
+class SumOfRows:
+    """Stands in for a model: the loss of a chunk is the sum of the rows."""
+
+    def __init__(self):
+        self.weight = keras.Variable(1.0, name="weight")
+
+    def pair_variables(self):
+        return [self.weight]
+
+    def pair_loss(self, chunk, states, training, total_weight):
+        return tf.cast(tf.reduce_sum(states["rows"]), "float32") * self.weight.value
+
+
+def test_a_thousand_chunks_in_half_precision_all_count():
+    """A sum in bfloat16 would stay at 256."""
+    chunks = [{"num_chunks": tf.constant(1000), "pair_weights": tf.ones((1000, 1))}]
+    _, sums, _ = sums_over_chunks(SumOfRows(), chunks, {"rows": tf.ones(3, "bfloat16")}, lambda loss: loss)
+    np.testing.assert_array_equal(sums["rows"], [1000.0] * 3)
 
 
 def two_answers(model):
