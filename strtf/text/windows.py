@@ -3,7 +3,7 @@
 Two windows share about `overlap` tokens, so that an entity at a cut stands whole in at least one of them. Each
 token is *owned* by one window: of the entities that windows predict twice, the one counts whose first token its
 window owns. The cut of ownership lies in the middle of the overlap, where both windows see context on both sides; so
-an entity of up to half the overlap stands whole in the window that owns it, a longer one may not.
+an entity of up to a quarter of `overlap` stands whole in the window that owns it, a longer one may not.
 """
 
 import bisect
