@@ -150,10 +150,17 @@ def write_json(path: str | os.PathLike, values) -> None:
 
 
 def write_tensors(path: pathlib.Path, tensors: dict[str, np.ndarray], state: dict | None = None) -> None:
-    """Arrays and a small JSON state in one file, so that they cannot disagree."""
+    """Arrays and a small JSON state in one file, so that they cannot disagree.
+
+    Raises:
+        StrtfError: it cannot be written, on a full disk say; the file of before stays.
+    """
     tensors = {name: np.asarray(value, order="C") for name, value in tensors.items()}  # scalars stay scalars
-    with replacing(path) as partial:
-        save_file(tensors, partial, {"state": json.dumps(state or {})})
+    try:
+        with replacing(path) as partial:
+            save_file(tensors, partial, {"state": json.dumps(state or {})})
+    except SafetensorError as error:
+        raise StrtfError(f"{path} must be writable. Received: {error}. What was there before is kept.") from error
 
 
 def read_tensors(path: pathlib.Path) -> tuple[dict[str, np.ndarray], dict]:

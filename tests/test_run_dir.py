@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
+from strtf import run_dir
 from strtf.config import DataOptions, Experiment, ModelOptions, Tasks
 from strtf.errors import StrtfError
 from strtf.run_dir import RunDir, check_writable, read_as, read_json, read_tensors, replacing, write_json, write_tensors
@@ -234,3 +236,14 @@ def test_what_a_reader_stumbles_over_names_the_file(tmp_path, error):
 
     with pytest.raises(StrtfError, match=rf"rules\.json must be as training wrote it\. Received: {error.__name__}: "):
         read_as(tmp_path / "rules.json", build)
+
+
+def test_weights_on_a_full_disk(tmp_path, monkeypatch):
+    def full(*_):
+        raise SafetensorError("I/O error: No space left on device")
+
+    write_tensors(path := tmp_path / "x.safetensors", {"a": np.zeros(2)})
+    monkeypatch.setattr(run_dir, "save_file", full)
+    with pytest.raises(StrtfError, match=r"x.safetensors must be writable. Received: I/O error: No space left"):
+        write_tensors(path, {"a": np.ones(2)})
+    assert read_tensors(path)[0]["a"].tolist() == [0, 0] and names(tmp_path) == ["x.safetensors"]

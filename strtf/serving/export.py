@@ -146,7 +146,11 @@ def _write(partial, target, run_dir: RunDir, extractor: Extractor, weights) -> l
         served = ServedModel(extractor, weights, assets)
         signatures = served.signatures()
         logging.disable(logging.INFO)  # of shards and fingerprints
-        tf.saved_model.save(served, str(partial), signatures)
-        logging.disable(logging.NOTSET)
+        try:
+            tf.saved_model.save(served, str(partial), signatures)
+        except tf.errors.ResourceExhaustedError as error:
+            raise StrtfError(f"{target} must be writable. Received: {error.message}. Free some space.") from error
+        finally:
+            logging.disable(logging.NOTSET)
     write_extra(partial, target, signatures, extractor)
     return list(signatures)

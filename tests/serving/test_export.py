@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from strtf.config import DataOptions, Quantize
@@ -116,6 +117,16 @@ def test_an_export_that_does_not_run_leaves_nothing(make_run, tmp_path, monkeypa
 
     monkeypatch.setattr(export_module, "_write", spoil)
     with pytest.raises(StrtfError, match=r"must run with TensorFlow alone\. Received: \S+\. Nothing was exported"):
+        export(make_run(tasks="ner"), str(tmp_path / "1"), Quantize.NONE, {}, lambda _: None)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_leaves_nothing(make_run, tmp_path, monkeypatch):
+    def full(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    monkeypatch.setattr(export_module.tf.saved_model, "save", full)
+    with pytest.raises(StrtfError, match=r"1 must be writable\. Received: No space left on device"):
         export(make_run(tasks="ner"), str(tmp_path / "1"), Quantize.NONE, {}, lambda _: None)
     assert not list(tmp_path.iterdir())
 
