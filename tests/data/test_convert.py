@@ -1,4 +1,4 @@
-"""`python -m strtf.convert`: to brat and back."""
+"""`python -m strtf.convert`: to brat and back, and what it refuses."""
 
 import json
 import os
