@@ -324,7 +324,7 @@ class TrainingOptions(Options):
     tune_entity_threshold: bool = option(
         True,
         "Choose by development F1, after each epoch, what is added to every entity's score, and the probability that "
-        "one outside any relation must have; off: all entities of the best tagging (the paper).",
+        "one must have; off: all entities of the best tagging (the paper).",
     )
     precision: Precision = option(Precision.FLOAT32, "Arithmetic of the blocks; float16 scales its loss.")
     jit_compile: bool = option(

@@ -138,9 +138,9 @@ def _parse_flags(flag_values: flags.FlagValues, arguments: list[str]) -> list[st
         message = _REQUIRED.sub(r"--\1 must be given", message)
         raise StrtfError(f"{_one_line(message).rstrip(' .')}. --help lists the flags.") from error
     if len(rest) > 1:
-        # anything else may be a patient's text
-        named = all(map(_NO_TEXT.fullmatch, rest[1:]))
-        received = _one_line(" ".join(rest[1:])) if named else f"{len(rest) - 1} that are none"
+        # more than one word, or other than ASCII, may be a patient's text
+        is_word = len(rest) == 2 and _NO_TEXT.fullmatch(rest[1])
+        received = _one_line(rest[1]) if is_word else f"{len(rest) - 1} that are none"
         raise StrtfError(f"Arguments must be flags, --name=value. Received: {received}.")
     return rest
 

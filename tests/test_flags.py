@@ -238,10 +238,11 @@ def test_what_is_required():
     assert done.stderr.startswith("error: --run_dir must be given.")
 
 
-def test_a_text_among_the_arguments_is_not_quoted(parse):
+@pytest.mark.parametrize("words", [["患者张三，左前降支狭窄70%"], ["Smith has pain"], ["Smith", "has", "pain"]])
+def test_a_text_among_the_arguments_is_not_quoted(parse, words):
     with pytest.raises(SystemExit) as caught:
-        parse("患者张三，左前降支狭窄70%")
-    assert caught.value.code == "error: Arguments must be flags, --name=value. Received: 1 that are none."
+        parse(*words)
+    assert caught.value.code == f"error: Arguments must be flags, --name=value. Received: {len(words)} that are none."
 
 
 def test_a_terminal_that_is_not_utf8_ends_no_run():

@@ -206,9 +206,9 @@ def _percent(rows: Sequence[tuple[str, dict]]) -> str:
     return table.to_string(float_format="{:.2f}".format)
 
 
-def _bins(calibration: dict) -> str:
+def _bins(measured: dict) -> str:
     """Mean probability and share of right answers in percent, the surest first."""
-    bins = calibration["bins"][::-1]
+    bins = measured["bins"][::-1]
     rows = [[each["answers"], 100 * each["probability"], 100 * each["right"]] for each in bins]
     index = [f"  {100 * each['from']:.0f} to {100 * each['to']:.0f}" for each in bins]
     table = pd.DataFrame(rows, index=index, columns=["answers", "probability", "right"])

@@ -142,14 +142,14 @@ class Extractor:
             self._relate_windows(documents, spans, long, related, self.decision.relation_threshold)
         return [self._result(*parts) for parts in zip(documents, spans, related, strict=True)]
 
-    def try_entities(self, texts: Sequence[str], tried: Sequence[tuple[float, float | None]]):
+    def try_entities(self, texts: Sequence[str], tried: Sequence[tuple[float, float]]):
         """What `extract` would find as entities, no threshold applied, with other decisions.
 
         Args:
             tried: (`entity_shift`, `entity_temperature`) of each decision.
 
         Returns:
-            for each of them, and each text: a list of (entity, probability); 1 where the temperature is None.
+            for each of them, and each text: a list of (entity, probability).
         """
         self.model.require(Task.NER)
         documents = [self.featurizer.tokenize(text) for text in texts]
@@ -209,15 +209,12 @@ class Extractor:
         rows = zip(np.asarray(tags), lengths, strict=False)
         return [self.featurizer.scheme.decode(row[1 : length - 1]) for row, length in rows], emissions
 
-    def _with_probabilities(self, items: Sequence[_Item], tagged, batch: Batch, emissions, temperature: float | None):
-        """The spans of each window, in document tokens; their probability is 1 where the temperature is None."""
+    def _with_probabilities(self, items: Sequence[_Item], tagged, batch: Batch, emissions, temperature: float):
+        """The spans of each window, in document tokens."""
         scheme, num_layers = self.featurizer.scheme, self.featurizer.num_layers
         flat = [(r, first + 1, last + 1, *scheme.span_tags(t)) for r, s in enumerate(tagged) for first, last, t in s]
-        if temperature is None:
-            probability = itertools.repeat(1.0)
-        else:
-            batch = batch | {"entity_temperature": np.float32(temperature)}
-            probability = iter(self._span_probabilities(batch, emissions, flat))
+        batch = batch | {"entity_temperature": np.float32(temperature)}
+        probability = iter(self._span_probabilities(batch, emissions, flat))
         spans: list[list[_Span]] = [[] for _ in items]
         for row, of_row in enumerate(tagged):
             number, layer = divmod(row, num_layers)

@@ -226,7 +226,7 @@ def test_the_decision_comes_with_the_weights(random_run, random_model, tmp_path)
 
 def test_other_decisions_find_what_extraction_finds(random_extractor):
     texts, shifts = ["左前降支近段狭窄，abc。" * n for n in (1, 3, 9)] + [""], (-1.0, 0.0, 2.0)
-    found = random_extractor.try_entities(texts, [(shift, 1.5 if shift else None) for shift in shifts])
+    found = random_extractor.try_entities(texts, [(shift, 1.5) for shift in shifts])
     assert random_extractor.decision == Decision()
     counts = [sum(map(len, of_shift)) for of_shift in found]
     assert counts[0] < counts[1] < counts[2]
@@ -235,8 +235,6 @@ def test_other_decisions_find_what_extraction_finds(random_extractor):
             random_extractor.decision = Decision(shift, 1.5)
             plain = random_extractor.extract(texts)
             assert [each.entities for each in plain] == [tuple(entity for entity, _ in text) for text in of_shift]
-            probabilities = [tuple(p for _, p in text) for text in of_shift]
-            expected = [each.entity_probabilities if shift else (1.0,) * len(each.entities) for each in plain]
-            assert probabilities == expected
+            assert [each.entity_probabilities for each in plain] == [tuple(p for _, p in text) for text in of_shift]
     finally:
         random_extractor.decision = Decision()
