@@ -19,7 +19,7 @@ from strtf.extraction.compiled import compiled, compiles_each_shape, few_shapes
 from strtf.extraction.decision import Decision
 from strtf.models.base import ExtractionModel, Task
 from strtf.schema import Entity, Relation, directed
-from strtf.text.windows import Window, owner_bounds
+from strtf.text.windows import Owned, Window, owned
 
 PADDED_TOKENS = 4096  # of a batch of sentences
 
@@ -124,14 +124,14 @@ class Extractor:
     def extract_tokenized(self, documents: Sequence[TokenizedText]) -> list[Extraction]:
         """`extract` for texts that `Featurizer.tokenize` has seen."""
         self.model.require(Task.NER)
-        owned = _owned(documents)
+        counting = _counting(documents)
         spans: list[list[_Span]] = [[] for _ in documents]
         related: list[list[tuple]] = [[] for _ in documents]
         for items, batch, states in self._encoded(self._items(documents)):
             tagged, emissions = self._tagged(items, batch, states, self.decision.entity_shift)
             found = self._with_probabilities(items, tagged, batch, emissions, self.decision.entity_temperature)
             found = [[span for span in s if span.probability >= self.decision.entity_threshold] for s in found]
-            _keep_owned(spans, items, found, owned)
+            _keep_counting(spans, items, found, counting)
             alone = [len(documents[item.document].windows) == 1 for item in items]
             if Task.RC in self.model.tasks and any(alone):
                 found = [s if is_alone else [] for s, is_alone in zip(found, alone, strict=True)]
@@ -153,7 +153,7 @@ class Extractor:
         """
         self.model.require(Task.NER)
         documents = [self.featurizer.tokenize(text) for text in texts]
-        owned = _owned(documents)
+        counting = _counting(documents)
         spans: list[list[list[_Span]]] = [[[] for _ in documents] for _ in tried]
         for items, batch, states in self._encoded(self._items(documents)):
             of_shift = {}
@@ -161,7 +161,8 @@ class Extractor:
                 if shift not in of_shift:
                     of_shift[shift] = self._tagged(items, batch, states, shift)
                 tagged, emissions = of_shift[shift]
-                _keep_owned(into, items, self._with_probabilities(items, tagged, batch, emissions, temperature), owned)
+                found = self._with_probabilities(items, tagged, batch, emissions, temperature)
+                _keep_counting(into, items, found, counting)
         return [
             [
                 list(zip(self._entities(document, s), (span.probability for span in s), strict=True))
@@ -333,16 +334,16 @@ class Extractor:
         )
 
 
-def _owned(documents: Sequence[TokenizedText]) -> list[dict[Window, tuple[int, int]]]:
-    """The tokens that each window of each document owns, see `owner_bounds`."""
-    return [dict(zip(d.windows, owner_bounds(d.windows), strict=True)) for d in documents]
+def _counting(documents: Sequence[TokenizedText]) -> list[dict[Window, Owned]]:
+    """What counts in each window of each document."""
+    return [dict(zip(d.windows, owned(d.windows), strict=True)) for d in documents]
 
 
-def _keep_owned(spans: Sequence[list[_Span]], items: Sequence[_Item], found, owned) -> None:
-    """Adds to each document's spans those found in a window that owns their first token."""
+def _keep_counting(spans: Sequence[list[_Span]], items: Sequence[_Item], found, counting) -> None:
+    """Adds to each document's spans those that count in the window they were found in."""
     for item, spans_of_item in zip(items, found, strict=True):
-        first, last = owned[item.document][item.window]
-        spans[item.document] += [span for span in spans_of_item if first <= span.first < last]
+        of_window = counting[item.document][item.window]
+        spans[item.document] += [span for span in spans_of_item if of_window.counts(span.first, span.last)]
 
 
 def _shapes(model: ExtractionModel, options, few: bool) -> Shapes:
@@ -351,11 +352,14 @@ def _shapes(model: ExtractionModel, options, few: bool) -> Shapes:
 
 
 def _without_overlaps(spans: Sequence[_Span]) -> list[_Span]:
-    """Spans in text order; of two of a layer that overlap where windows meet, the first stays."""
+    """Spans in text order; of two of a layer that overlap where windows meet, the first stays.
+
+    Of two that begin together it is the longer: the other is what a window's end left of it.
+    """
     kept: list[_Span] = []
     reached: dict[int, int] = {}  # where the last span of each layer ends
-    for span in sorted(spans, key=lambda s: (s.first, s.last)):  # stable: equal places stay as `_distinct` has them
+    for span in sorted(spans, key=lambda s: (s.first, -s.last)):
         if span.first >= reached.get(span.layer, 0):
             kept.append(span)
             reached[span.layer] = span.last
-    return kept
+    return sorted(kept, key=lambda s: (s.first, s.last))  # stable: equal places stay as `_distinct` has them

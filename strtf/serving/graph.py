@@ -181,10 +181,8 @@ class TextGraph:
         """Columns of entities (text, index, start, end, kind, probability) and relations of some texts."""
         token_ids, lengths = self._token_ids(texts, windows)
         states, spans = self._encode(token_ids, lengths)
-        # a span counts where its first token is owned
-        token = spans.start - 1 + tf.gather(windows.first, spans.row)  # within the text
-        own = (token >= tf.gather(windows.owned_first, spans.row)) & (token < tf.gather(windows.owned_last, spans.row))
-        spans = spans.choose(own)
+        before = tf.gather(windows.first, spans.row) - 1  # from positions to tokens of the text
+        spans = spans.choose(windows.counts(spans.row, spans.start + before, spans.end + before))
         # one axis for the tokens of all texts of the chunk
         base = tf.cumsum(tf.gather(texts.lengths, tf.range(windows.text[0], windows.text[-1] + 1)), exclusive=True)
         window_base = tf.gather(base, windows.text - windows.text[0])  # [W]

@@ -74,7 +74,7 @@ def merge_layers(spans: Spans) -> Spans:
 
 
 def without_overlaps(first, last):
-    """Which spans stay where, of two that overlap, the first one does.
+    """Which spans stay where, of two that overlap, the first one does, and of two firsts the longer.
 
     Args:
         first, last: [n], `last` exclusive, on one axis for all layers of all texts.
@@ -82,7 +82,8 @@ def without_overlaps(first, last):
     Returns:
         bool [n].
     """
-    number = tf.argsort(first, stable=True)
+    number = tf.argsort(last, direction="DESCENDING", stable=True)
+    number = tf.gather(number, tf.argsort(tf.gather(first, number), stable=True))
 
     def overlapping(kept):
         """Those among the kept whose predecessor among the kept reaches into them. [k]."""

@@ -17,7 +17,7 @@ class Windows(NamedTuple):
     Attributes:
         text: the text's number among the sorted ones, see `Texts`.
         first, last: its tokens [first, last), counted within the text.
-        owned_first, owned_last: the tokens [owned_first, owned_last) that it owns, see `owner_bounds`.
+        owned_first, owned_last, reached: `text.windows.Owned`.
     """
 
     text: tf.Tensor
@@ -25,10 +25,17 @@ class Windows(NamedTuple):
     last: tf.Tensor
     owned_first: tf.Tensor
     owned_last: tf.Tensor
+    reached: tf.Tensor
+
+    def counts(self, row, first, last):
+        """`Owned.counts` of spans of the windows `row`, in tokens of their texts: bool [n]."""
+        bounds = self.owned_first, self.owned_last, self.reached
+        owned_first, owned_last, reached = (tf.gather(bound, row) for bound in bounds)
+        return (first < owned_last) & ((first >= owned_first) | (last > reached))
 
 
 def cut_windows(texts: Texts, max_tokens: int, overlap: int) -> Windows:
-    """The windows of `text.windows.windows`, with what `owner_bounds` says of each.
+    """The windows of `text.windows.windows`, with what `text.windows.owned` says of each.
 
     Args:
         max_tokens: most tokens of a window, [CLS] and [SEP] not counted.
@@ -58,10 +65,11 @@ def cut_windows(texts: Texts, max_tokens: int, overlap: int) -> Windows:
     # the cut of ownership lies in the middle of what two windows share
     cuts = (lasts[:, :-1] + firsts[:, 1:]) // 2  # [B, K - 1]
     owned_first = tf.concat([tf.zeros([num_texts, 1], tf.int32), cuts], axis=1)
+    reached = tf.concat([tf.zeros([num_texts, 1], tf.int32), lasts[:, :-1]], axis=1)
     not_last = tf.concat([there[:, 1:], tf.zeros([num_texts, 1], tf.bool)], axis=1)
     owned_last = tf.where(not_last, tf.concat([cuts, lasts[:, -1:]], axis=1), lasts)
     place = tf.where(there)  # [W, 2]
-    columns = (tf.gather_nd(column, place) for column in (firsts, lasts, owned_first, owned_last))
+    columns = (tf.gather_nd(column, place) for column in (firsts, lasts, owned_first, owned_last, reached))
     return Windows(tf.cast(place[:, 0], tf.int32), *columns)
 
 

@@ -2,8 +2,9 @@
 
 Two windows share about `overlap` tokens, so that an entity at a cut stands whole in at least one of them. Each
 token is *owned* by one window: of the entities that windows predict twice, the one counts whose first token its
-window owns. The cut of ownership lies in the middle of the overlap, where both windows see context on both sides; so
-an entity of up to a quarter of `overlap` stands whole in the window that owns it, a longer one may not.
+window owns. The cut of ownership lies in the middle of the overlap, where both windows see context on both sides. An
+entity that ends beyond the window that owns its first token counts in the first one that reaches to its end: with it,
+whatever stands whole in some window counts in exactly one.
 """
 
 import bisect
@@ -73,10 +74,27 @@ def first_window_holding(windows: Sequence[Window], first: int, last: int) -> in
     return index if index < len(windows) and windows[index].first_token <= first else None
 
 
-def owner_bounds(windows: Sequence[Window]) -> list[tuple[int, int]]:
-    """The tokens [first, last) that each window owns: a partition of all tokens, in order."""
+class Owned(NamedTuple):
+    """What counts in a window: the tokens [first, last), and all that ends beyond `reached`, where the one before ends.
+
+    The tokens that a text's windows own are a partition of all its tokens, in order.
+    """
+
+    first: int
+    last: int
+    reached: int
+
+    def counts(self, first: int, last: int) -> bool:
+        """Whether the tokens [first, last), found in this window, count here and in no other."""
+        return first < self.last and (first >= self.first or last > self.reached)
+
+
+def owned(windows: Sequence[Window]) -> list[Owned]:
+    """What counts in each window of a text."""
     cuts = [(left.last_token + right.first_token) // 2 for left, right in itertools.pairwise(windows)]
-    return list(itertools.pairwise([windows[0].first_token, *cuts, windows[-1].last_token]))
+    bounds = itertools.pairwise([windows[0].first_token, *cuts, windows[-1].last_token])
+    reached = [0, *(window.last_token for window in windows[:-1])]
+    return [Owned(*of_window, before) for of_window, before in zip(bounds, reached, strict=True)]
 
 
 def _best(candidates: range, strength: Callable[[int], int]) -> int:

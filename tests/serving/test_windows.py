@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from strtf.serving.texts import CharacterIds, decode_texts
 from strtf.serving.windows import cut_windows
-from strtf.text.windows import owner_bounds, windows
+from strtf.text.windows import owned, windows
 
 IDS = CharacterIds(np.zeros(0x110000, np.int32))
 ALPHABET = "胃窄约，。；!.: \n\t\u3000\u2028a😀"
@@ -18,7 +18,7 @@ texts = st.lists(st.text(st.sampled_from(ALPHABET), max_size=80), min_size=1, ma
 
 
 def in_graph(batch, max_tokens, overlap):
-    """{text: [(first, last, owned first, owned last), …]}."""
+    """{text: [(first, last, owned first, owned last, reached), …]}."""
     found = decode_texts(tf.constant([text.encode() for text in batch]), IDS)
     cut = cut_windows(found, max_tokens, overlap)
     rows = {number: [] for number in range(len(batch))}
@@ -31,7 +31,7 @@ def assert_same(batch, max_tokens, overlap):
     found = in_graph(batch, max_tokens, overlap)
     for number, text in enumerate(batch):
         wanted = windows(text, range(len(text)), range(1, len(text) + 1), max_tokens, overlap)
-        assert found[number] == [(*w, *o) for w, o in zip(wanted, owner_bounds(wanted), strict=True)]
+        assert found[number] == [(*w, *o) for w, o in zip(wanted, owned(wanted), strict=True)]
 
 
 @settings(deadline=None, max_examples=60)

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strtf.errors import StrtfError
-from strtf.text.windows import Window, first_window_holding, owner_bounds, windows
+from strtf.text.windows import Window, first_window_holding, owned, windows
 
 
 def by_character(text: str) -> tuple[list[int], list[int]]:
@@ -66,16 +66,34 @@ def test_windows_make_progress(case):
 @settings(deadline=None, max_examples=200)
 @given(cases())
 def test_owners_partition_the_tokens(case):
-    owned = [token for bounds in owner_bounds(windows(*case)) for token in range(*bounds)]
-    assert owned == list(range(len(case[1])))
+    tokens = [token for first, last, _ in owned(windows(*case)) for token in range(first, last)]
+    assert tokens == list(range(len(case[1])))
 
 
 @settings(deadline=None, max_examples=200)
 @given(cases())
 def test_windows_hold_what_they_own(case):
     found = windows(*case)
-    for window, (first, last) in zip(found, owner_bounds(found), strict=True):
+    for window, (first, last, _) in zip(found, owned(found), strict=True):
         assert window.first_token <= first <= last <= window.last_token
+
+
+@settings(deadline=None, max_examples=200)
+@given(cases(), st.tuples(st.integers(0, 120), st.integers(1, 40)))
+def test_what_some_window_holds_counts_in_exactly_one(case, span):
+    found, (first, last) = windows(*case), (span[0], sum(span))
+    holding = [
+        counting.counts(first, last)
+        for window, counting in zip(found, owned(found), strict=True)
+        if window.first_token <= first and last <= window.last_token
+    ]
+    assert sum(holding) == bool(holding)
+
+
+def test_a_span_beyond_its_owners_end_counts_in_the_next_window():
+    assert [o.counts(7, 14) for o in owned([Window(0, 10), Window(6, 16)])] == [True, True]  # the first sees a part
+    assert [o.counts(7, 10) for o in owned([Window(0, 10), Window(6, 16)])] == [True, False]
+    assert [o.counts(8, 14) for o in owned([Window(0, 10), Window(6, 16)])] == [False, True]
 
 
 @settings(deadline=None, max_examples=200)
@@ -102,7 +120,7 @@ def test_empty_text_has_one_empty_window():
 
 
 def test_empty_window_owns_nothing():
-    assert owner_bounds([Window(0, 0)]) == [(0, 0)]
+    assert owned([Window(0, 0)]) == [(0, 0, 0)]
 
 
 @pytest.mark.parametrize("end", ["。", "！", "？", "!", "?", "；", ";", "\n"])
