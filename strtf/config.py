@@ -98,6 +98,13 @@ class PriorCorrection(enum.StrEnum):
     WEIGHT = "weight"
 
 
+class PairScope(enum.StrEnum):
+    """Which entities can be related at all."""
+
+    TEXT = "text"
+    LINE = "line"
+
+
 class PairFilter(enum.StrEnum):
     ALL = "all"
     SEEN_TYPES = "seen_types"
@@ -237,6 +244,11 @@ class ModelOptions(Options):
     legal_decoding: bool = option(True, "Restrict Viterbi decoding to legal BIEOS transitions.")
     pair_filter: PairFilter = option(
         PairFilter.ALL, "seen_types scores only pairs whose two entity types the training split relates."
+    )
+    pair_scope: PairScope = option(
+        PairScope.TEXT,
+        "line: only entities of one line of a text can be related, while the tagger reads the lines around it. For "
+        "reports of a finding a line, and sentences put together (strtf.convert --join).",
     )
 
     @property

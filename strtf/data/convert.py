@@ -6,11 +6,15 @@ import re
 
 from strtf.data.brat import write_brat
 from strtf.data.corpus import read_corpus, write_corpus
+from strtf.data.join import join_records
 from strtf.errors import StrtfError
 
 
-def convert(source: str, output: str, overwrite: bool = False) -> None:
+def convert(source: str, output: str, overwrite: bool = False, join: str = "", join_characters: int = 0) -> None:
     """Reads a corpus and writes it as JSON Lines (NAME.jsonl, or "-", standard output), else as a directory for brat.
+
+    Args:
+        join, join_characters: where `join` is not empty, records are put together, see `join_records`.
 
     Raises:
         StrtfError: an output that is the input, is there already, or is named like another kind of file; a corpus that
@@ -20,6 +24,7 @@ def convert(source: str, output: str, overwrite: bool = False) -> None:
     if output != "-":
         _check_output(source, output, is_native, overwrite)
     sentences = read_corpus(source)
+    sentences = join_records(sentences, join, join_characters) if join else sentences
     (write_corpus if is_native else write_brat)(output, sentences)
     if output != "-":  # which holds the corpus and nothing else
         entities, relations = sum(len(s.entities) for s in sentences), sum(len(s.relations) for s in sentences)

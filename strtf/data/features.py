@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from strtf.config import OverlapPolicy
+from strtf.config import OverlapPolicy, PairScope
 from strtf.data.overlaps import resolve_overlaps
 from strtf.data.pairs import rivals_between
 from strtf.schema import Entity, Schema, Sentence, candidate_pairs, pair_classes, text_order
 from strtf.text.bieos import TagScheme
 from strtf.text.encoding import Encoding, align
+from strtf.text.scope import scope_numbers
 from strtf.text.tokenizer import Tokenizer
 from strtf.text.vocabulary import CLS, SEP
 from strtf.text.windows import Window, first_window_holding, windows
@@ -27,14 +28,20 @@ APART = "relations that no window holds"
 LOST_END = "relations of such an entity"
 NO_CLASS = "relations without a class of their own"
 FILTERED = "relations that the pair filter leaves out"
+BETWEEN = "relations between lines"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TokenizedText:
-    """A text's tokens and the windows that the encoder reads."""
+    """A text's tokens and the windows that the encoder reads.
+
+    Attributes:
+        scopes: int32 [n], of each token the number of the part of the text that may hold a relation of it.
+    """
 
     encoding: Encoding
     windows: list[Window]
+    scopes: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -91,11 +98,12 @@ class Featurizer:
         overlaps: what to do with overlapping entities.
         num_layers: sequences of tags that hold them.
         pair_filter: None, or a function of two type names: whether such a pair is a candidate at all.
+        pair_scope: which part of a text both entities of a candidate pair begin in.
     """
 
     def __init__(self, tokenizer: Tokenizer, scheme: TagScheme, schema: Schema, max_tokens: int,
                  window_overlap: int, overlaps: OverlapPolicy = OverlapPolicy.LONGEST, pair_filter=None,
-                 num_layers: int = 1):  # fmt: skip
+                 num_layers: int = 1, pair_scope: PairScope = PairScope.TEXT):  # fmt: skip
         self.tokenizer = tokenizer
         self.scheme = scheme
         self.schema = schema
@@ -104,25 +112,27 @@ class Featurizer:
         self.overlaps = overlaps
         self.num_layers = num_layers
         self.pair_filter = pair_filter
+        self.pair_scope = pair_scope
         vocabulary = tokenizer.vocabulary
         self._cls, self._sep = np.int32([vocabulary.id(CLS)]), np.int32([vocabulary.id(SEP)])
 
     def tokenize(self, text: str) -> TokenizedText:
         encoding = self.tokenizer.encode(text)
         cuts = windows(text, encoding.starts, encoding.ends, self.window_tokens, self.window_overlap)
-        return TokenizedText(encoding, cuts)
+        return TokenizedText(encoding, cuts, scope_numbers(text, encoding.starts, self.pair_scope))
 
     def window_ids(self, tokenized: TokenizedText, window: Window) -> np.ndarray:
         """int32 [t]: [CLS], the window's tokens, [SEP]."""
         ids = tokenized.encoding.ids[window.first_token : window.last_token]
         return np.concatenate([self._cls, ids, self._sep])
 
-    def pairs(self, types: Sequence[str]) -> np.ndarray:
-        """int32 [p, 2]: candidate pairs of entities in text order, given their types."""
+    def pairs(self, types: Sequence[str], scopes: np.ndarray) -> np.ndarray:
+        """int32 [p, 2]: candidate pairs of entities in text order, given their types and parts of the text."""
         pairs = candidate_pairs(len(types))
         if self.pair_filter:
             pairs = [(i, j) for i, j in pairs if self.pair_filter(types[i], types[j])]
-        return np.array(pairs, np.int32).reshape(-1, 2)
+        pairs = np.array(pairs, np.int32).reshape(-1, 2)
+        return pairs[scopes[pairs[:, 0]] == scopes[pairs[:, 1]]]
 
     def representable(self, sentence: Sentence, lost: collections.Counter):
         """The entities that tags can write; the rest is counted in `lost`.
@@ -159,7 +169,10 @@ class Featurizer:
             left_out = [(i, j) for i, j in classes if not self.pair_filter(ordered[i].type, ordered[j].type)]
             lost[FILTERED] += len(left_out)
             classes = {pair: index for pair, index in classes.items() if pair not in left_out}
-        placed, examples = set(), []
+        scopes = tokenized.scopes[np.array([placed.first for placed in kept], np.int64)]
+        within = {(i, j): index for (i, j), index in classes.items() if scopes[i] == scopes[j]}
+        lost[BETWEEN] += len(classes) - len(within)
+        classes, placed, examples = within, set(), []
         for window in tokenized.windows:
             example, held = self._example(sentence.id, tokenized, window, kept, classes)
             placed |= held
@@ -178,7 +191,7 @@ class Featurizer:
         for i, span, entity_type in zip(inside, spans.tolist(), types, strict=True):
             layers[kept[i].layer].append((*span, entity_type))
         tags = np.stack([self.scheme.encode(layer, len(token_ids)) for layer in layers])  # [layers, t]
-        pairs = self.pairs(types)
+        pairs = self.pairs(types, tokenized.scopes[spans[:, 0] - shift])
         labels = np.array([classes.get((inside[i], inside[j]), 0) for i, j in pairs], np.int32)
         held = {(inside[i], inside[j]) for i, j in pairs} & classes.keys()
         numbers = np.array([self.schema.entity_types.index(t) for t in types], np.int32)

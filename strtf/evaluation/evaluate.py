@@ -75,7 +75,8 @@ def compare_answers(extractor: Extractor, sentences: Sequence[Sentence], found: 
         given = gold_pairs(extractor, sentences) if given is None else given
         rows["rc_gold"] = Comparison(gold_relations, [set(items) for items in given])
     for name, rule in zip(("type_pair_rule", "nearest_rule"), rules or (), strict=False):
-        rows[name] = Comparison(gold_relations, [_rule_tuples(rule, s) for s in sentences])
+        scope = extractor.featurizer.pair_scope
+        rows[name] = Comparison(gold_relations, [_rule_tuples(rule, s, scope) for s in sentences])
     return rows
 
 
@@ -164,9 +165,9 @@ def gold_pairs(extractor: Extractor, sentences: Sequence[Sentence]) -> list[dict
     ]
 
 
-def _rule_tuples(rule, sentence: Sentence) -> set[tuple]:
+def _rule_tuples(rule, sentence: Sentence, scope) -> set[tuple]:
     ordered = text_order(sentence.entities)
-    return {_strict(ordered[i], ordered[j], relation_class) for i, j, relation_class in rule.predict(sentence)}
+    return {_strict(ordered[i], ordered[j], relation_class) for i, j, relation_class in rule.predict(sentence, scope)}
 
 
 def _strict(first: Entity, second: Entity, relation_class) -> tuple:

@@ -10,7 +10,9 @@ that does not clear these rules by far has learned little.
 import collections
 from collections.abc import Iterable, Sequence
 
+from strtf.config import PairScope
 from strtf.schema import Direction, Entity, RelationClass, Sentence, candidate_pairs, direction_of, text_order
+from strtf.text.scope import scope_numbers
 
 Prediction = tuple[int, int, RelationClass]
 
@@ -51,15 +53,22 @@ class TypePairRule:
         """The rule that `to_json` wrote."""
         return cls({(a, b): RelationClass(name, Direction[way.upper()]) for a, b, name, way in rows})
 
-    def predict(self, sentence: Sentence) -> list[Prediction]:
-        """Related pairs (i, j, class), i < j indices into `text_order(sentence.entities)`, in that order."""
-        entities = text_order(sentence.entities)
-        known = self._known_pairs(entities)
-        return [(i, j, self.relation_classes[entities[i].type, entities[j].type]) for i, j in known]
+    def predict(self, sentence: Sentence, scope: PairScope = PairScope.TEXT) -> list[Prediction]:
+        """Related pairs (i, j, class), i < j indices into `text_order(sentence.entities)`, in that order.
 
-    def _known_pairs(self, entities: Sequence[Entity]) -> list[tuple[int, int]]:
-        pairs = candidate_pairs(len(entities))
-        return [(i, j) for i, j in pairs if (entities[i].type, entities[j].type) in self.relation_classes]
+        Args:
+            scope: which part of the text both entities of a pair begin in.
+        """
+        entities = text_order(sentence.entities)
+        scopes = scope_numbers(sentence.text, [entity.start for entity in entities], scope).tolist()
+        pairs = [(i, j) for i, j in candidate_pairs(len(entities)) if scopes[i] == scopes[j]]
+        known = [(i, j) for i, j in pairs if (entities[i].type, entities[j].type) in self.relation_classes]
+        chosen = self._choose(entities, known)
+        return [(i, j, self.relation_classes[entities[i].type, entities[j].type]) for i, j in chosen]
+
+    def _choose(self, entities: Sequence[Entity], known: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Of the candidate pairs whose types some training relation joins, those to relate."""
+        return known
 
 
 class NearestRule(TypePairRule):
@@ -70,14 +79,13 @@ class NearestRule(TypePairRule):
     or overlap); of partners equally near, the first in text order.
     """
 
-    def _known_pairs(self, entities: Sequence[Entity]) -> list[tuple[int, int]]:
+    def _choose(self, entities: Sequence[Entity], known: list[tuple[int, int]]) -> list[tuple[int, int]]:
         nearest: dict[int, tuple[int, int]] = {}  # entity: (characters between, nearest partner)
-        pairs = super()._known_pairs(entities)
-        for i, j in pairs:
+        for i, j in known:
             gap = max(entities[j].start - entities[i].end, 0)
             nearest[i] = min(nearest.get(i, (gap, j)), (gap, j))
             nearest[j] = min(nearest.get(j, (gap, i)), (gap, i))
-        return [(i, j) for i, j in pairs if nearest[i][1] == j or nearest[j][1] == i]
+        return [(i, j) for i, j in known if nearest[i][1] == j or nearest[j][1] == i]
 
 
 def _commonest(counter: collections.Counter) -> RelationClass:

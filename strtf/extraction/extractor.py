@@ -135,7 +135,8 @@ class Extractor:
             alone = [len(documents[item.document].windows) == 1 for item in items]
             if Task.RC in self.model.tasks and any(alone):
                 found = [s if is_alone else [] for s, is_alone in zip(found, alone, strict=True)]
-                self._relate(items, found, batch, states, related, self.decision.relation_threshold)
+                pairs = [self._pairs(documents[i.document], s) for i, s in zip(items, found, strict=True)]
+                self._score(items, pairs, batch, states, related, self.decision.relation_threshold)
         spans = [_without_overlaps(s) for s in spans]
         if Task.RC in self.model.tasks:
             long = [i for i, document in enumerate(documents) if len(document.windows) > 1]
@@ -266,15 +267,15 @@ class Extractor:
         reached = 0  # where the window before ends: it holds what ends up to there and begins within it
         for window in document.windows:
             begin, end = np.searchsorted(places[:, 0], window)
-            pairs = self.featurizer.pairs([span.type for span in spans[begin:end]])  # [p, 2]
+            of_window, pairs, before = self._pairs(document, spans[begin:end], int(begin))
             last = places[begin:end, 1][pairs].max(axis=1, initial=0)  # [p]
-            yield _WindowPairs(spans[begin:end], pairs[(last > reached) & (last <= window.last_token)], int(begin))
+            yield _WindowPairs(of_window, pairs[(last > reached) & (last <= window.last_token)], before)
             reached = window.last_token
 
-    def _relate(self, items, found, batch, states, related, threshold: float) -> None:
-        """Scores all pairs of each window's own spans."""
-        pairs = [_WindowPairs(spans, self.featurizer.pairs([s.type for s in spans])) for spans in found]
-        self._score(items, pairs, batch, states, related, threshold)
+    def _pairs(self, document: TokenizedText, spans: Sequence[_Span], before: int = 0) -> _WindowPairs:
+        """All candidate pairs of spans of a text."""
+        scopes = document.scopes[np.array([span.first for span in spans], np.int64)]  # [n]
+        return _WindowPairs(spans, self.featurizer.pairs([span.type for span in spans], scopes), before)
 
     def _score(self, items, of_windows: Sequence[_WindowPairs], batch: Batch, states, related, threshold: float):
         """Appends the pairs that are related with a probability above the threshold to `related[document]`."""

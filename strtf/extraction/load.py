@@ -27,6 +27,7 @@ def make_featurizer(experiment: Experiment, schema: Schema, vocabulary: Vocabula
         experiment.data.overlaps,
         schema.related if options.pair_filter is PairFilter.SEEN_TYPES else None,
         options.tag_layers,
+        options.pair_scope,
     )
 
 
