@@ -14,8 +14,8 @@ flags.DEFINE_string("input", None, "The corpus: a file, a directory of .txt and 
 flags.DEFINE_string("output", None, "A .jsonl file, or a directory that is not there yet; - is standard output.",
                     required=True)  # fmt: skip
 flags.DEFINE_boolean("overwrite", False, "Replace a .jsonl file that is there already.")
-flags.DEFINE_string("join", "", "A regular expression for whole ids, its first group the document's name: records of "
-                    "one document in a row become one text, a line each (to train with --pair_scope=line).")  # fmt: skip
+flags.DEFINE_string("join", "", "A regular expression for whole ids, its first group the document's name: records of a "
+                    "document in a row become one text, a line each (to train with --pair_scope=line).")  # fmt: skip
 flags.DEFINE_integer("join_characters", 256, "The longest text that --join makes.", lower_bound=1)
 
 

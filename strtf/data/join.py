@@ -1,4 +1,4 @@
-"""Neighbouring records of a corpus as one text, a line each: what the tagger then reads is the text around a sentence."""
+"""Neighbouring records of a corpus as one text, a line each, so that the tagger reads what stands around a sentence."""
 
 import re
 from collections.abc import Iterable
@@ -45,7 +45,7 @@ def _document(sentence: Sentence, pattern: re.Pattern) -> str:
     if match is None or match[1] is None:
         raise DataError(
             sentence.source or sentence.id,
-            f"id must match --join. Received: {sentence.id!r}, for {pattern.pattern}. Correct the expression or the id.",
+            f"id must match --join={pattern.pattern}. Received: {sentence.id!r}. Correct the expression or the id.",
         )
     return match[1]
 

@@ -1,9 +1,9 @@
 """Runs an exported model with TensorFlow alone: python -I bare_run.py MODEL_DIR INPUTS.json OUTPUTS.json
 
 Everything an export promises must hold without this package, so this file is run as a script of its own and imports
-nothing of it. INPUTS: {"texts": [batch of texts, …], "token_ids": [batch of token id lists, …]}; OUTPUTS: for each the
-answers in one list, {"entities": [[first, last, type, probability], …], "relations": [[i, j, type, probability], …]},
-types being names for texts and numbers for token ids.
+nothing of it. INPUTS: {"texts": [batch of texts, …], "token_ids": [{input of the signature: batch of lists}, …]};
+OUTPUTS: for each the answers in one list, {"entities": [[first, last, type, probability], …], "relations": [[i, j,
+type, probability], …]}, types being names for texts and numbers for token ids.
 """
 
 import json
@@ -32,13 +32,13 @@ def _rows(outputs, prefix, columns, row):
     return [[v.decode() if isinstance(v, bytes) else v for v in item] for item in zip(*values, strict=True)]
 
 
-def padded(token_ids: list[list[int]]):
-    """token_ids int32 [B, T] and lengths int32 [B]."""
-    lengths = np.array([len(ids) for ids in token_ids], np.int32)
-    ids = np.zeros((len(lengths), max(lengths, default=2)), np.int32)
-    for row, values in zip(ids, token_ids, strict=True):
+def padded(lists: list[list[int]]):
+    """The lists as int32 [B, T], and their lengths int32 [B]."""
+    lengths = np.array([len(values) for values in lists], np.int32)
+    array = np.zeros((len(lengths), max(lengths, default=2)), np.int32)
+    for row, values in zip(array, lists, strict=True):
         row[: len(values)] = values
-    return ids, lengths
+    return array, lengths
 
 
 def main(model_dir: str, inputs_path: str, outputs_path: str) -> None:
@@ -49,9 +49,10 @@ def main(model_dir: str, inputs_path: str, outputs_path: str) -> None:
     for texts in inputs["texts"]:
         text = tf.constant([t.encode() for t in texts], tf.string)
         found["texts"] += answers(signatures["serving_default"](text=text))
-    for rows in inputs["token_ids"]:
-        ids, lengths = map(tf.constant, padded(rows))
-        found["token_ids"] += answers(signatures["token_ids"](token_ids=ids, lengths=lengths), TOKEN_OUTPUTS)
+    for lists in inputs["token_ids"]:
+        columns = {name: tf.constant(padded(rows)[0]) for name, rows in lists.items()}
+        columns["lengths"] = tf.constant(padded(lists["token_ids"])[1])
+        found["token_ids"] += answers(signatures["token_ids"](**columns), TOKEN_OUTPUTS)
     with open(outputs_path, "w", encoding="utf-8") as file:
         json.dump(found, file)
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from strtf.config import PairScope
 from strtf.extraction.extractor import PADDED_TOKENS, Extractor
 from strtf.models.base import Task
 from strtf.schema import Direction
@@ -69,20 +70,20 @@ class TokenGraph:
         spans = merge_layers(spans) if self.num_layers > 1 else spans
         return tags, spans.choose(spans.probability >= self.decision.entity_threshold)
 
-    def relate(self, batch, states, spans: Spans, stop, row_of_pair, held=None) -> Pairs:
+    def relate(self, batch, states, spans: Spans, stop, row_of_pair, *conditions) -> Pairs:
         """The related pairs (i, j) of spans with i < j < stop[i].
 
         Args:
-            held: function of i, j [P] that says which of these pairs some window holds; None: all are.
+            conditions: functions of i, j [P] that say which of these pairs are candidates, or None.
             row_of_pair: function of i, j [P] and two columns of `Spans`, start and end: the row in which each pair
                 is scored, and its spans [P, 4] there.
         """
         if self.scorer is None:
             return Pairs(*(tf.zeros([0], tf.int32) for _ in range(3)), tf.zeros([0]))
         first, second = enumerate_pairs(stop)
-        if held is not None:
-            wanted = held(first, second)
-            first, second = (tf.boolean_mask(i, wanted) for i in (first, second))
+        for condition in filter(None, conditions):
+            wanted = condition(first, second)
+            first, second = tf.boolean_mask(first, wanted), tf.boolean_mask(second, wanted)
         if self.candidate is not None:
             wanted = tf.gather_nd(self.candidate, tf.stack([tf.gather(spans.kind, i) for i in (first, second)], axis=1))
             first, second = (tf.boolean_mask(i, wanted) for i in (first, second))
@@ -106,10 +107,13 @@ class TokenGraph:
             return log_p
         return log_p + self.decision.relation_ends * tf.reduce_sum(tf.math.log(ends), axis=1)
 
-    def __call__(self, token_ids, lengths):
+    def __call__(self, token_ids, lengths, scopes=None):
         """Tags [B·L, T], spans and related pairs of rows that are no more than one window each.
 
         The tags are the best tagging, also where it spells spans that are left out.
+
+        Args:
+            scopes: [B, T] int32, as `TokenizedText` has them; None: each row is one part.
         """
         batch = {"token_ids": token_ids, "lengths": lengths}
         states = self.model.encode(batch)
@@ -121,7 +125,8 @@ class TokenGraph:
             ends = [tf.gather(column, i) for i in (first, second) for column in (spans.start, spans.end)]
             return tf.gather(spans.row, first), tf.stack(ends, axis=1)
 
-        return tags, spans, self.relate(batch, states, spans, stop, own_row)
+        same = None if scopes is None else _same(tf.gather_nd(scopes, tf.stack([spans.row, spans.start], axis=1)))
+        return tags, spans, self.relate(batch, states, spans, stop, own_row, same)
 
 
 class TextGraph:
@@ -141,6 +146,7 @@ class TextGraph:
         self.tokens = tokens
         self.model = extractor.model
         self.window = featurizer.window_tokens, featurizer.window_overlap
+        self.by_line = featurizer.pair_scope is PairScope.LINE
         self.character_ids = CharacterIds(featurizer.tokenizer.code_point_ids)
         self.special_ids = [featurizer.tokenizer.vocabulary.id(token) for token in ("[PAD]", "[CLS]", "[SEP]")]
         self.entity_types = ("", *tokens.schema.entity_types)
@@ -190,9 +196,10 @@ class TextGraph:
         apart = spans.layer * (base[-1] + texts.lengths[windows.text[-1]] + 1)  # layers do not touch
         kept = without_overlaps(*(column + apart for column in _on_one_axis(spans, offset)))
         spans = spans.choose(kept)
-        pairs_at = _pairs_in_windows(windows, window_base, offset, *_on_one_axis(spans, offset))
+        stop, first_window, held = _pairs_in_windows(windows, window_base, offset, *_on_one_axis(spans, offset))
+        same = _same(self._line_of(texts, windows, spans)) if self.by_line else None
         batch = {"token_ids": token_ids, "lengths": lengths}
-        pairs = self.tokens.relate(batch, states, spans, *pairs_at)
+        pairs = self.tokens.relate(batch, states, spans, stop, first_window, held, same)
         first, last = _on_one_axis(spans, offset)
         text = tf.gather(windows.text, spans.row)
         in_text = tf.gather(base, text - windows.text[0])
@@ -213,6 +220,12 @@ class TextGraph:
         last = lengths[:, None] - 1
         ids = tf.where(position == 0, cls, tf.where(position < last, ids, tf.where(position == last, sep, pad)))
         return ids, lengths
+
+    def _line_of(self, texts: Texts, windows: Windows, spans: Spans):
+        """The line that each span begins in; of spans of one text, equal ones are one line. int32 [n]."""
+        before = tf.cumsum(tf.cast(texts.code_points == ord("\n"), tf.int32), exclusive=True)
+        start = tf.gather(texts.starts, windows.text) + windows.first - 1  # of position 0 of each window
+        return tf.gather(before, spans.start + tf.gather(start, spans.row))
 
     def _encode(self, token_ids, lengths):
         """States of all windows, those of classification only, and spans; some windows at a time."""
@@ -317,6 +330,11 @@ def _pairs_in_windows(windows: Windows, window_base, offset, first, last):
         return row, spans - tf.gather(offset, row)[:, None]
 
     return stop, first_window, held
+
+
+def _same(number):
+    """Whether spans i, j [P] have the same number, of those [n] of all spans: a function of i, j."""
+    return lambda i, j: tf.gather(number, i) == tf.gather(number, j)
 
 
 def _candidate_types(featurizer):

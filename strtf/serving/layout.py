@@ -8,6 +8,7 @@
 
 import pathlib
 
+from strtf.config import PairScope
 from strtf.errors import StrtfError
 from strtf.extraction.extractor import Extractor
 from strtf.run_dir import RunDir
@@ -69,6 +70,10 @@ none.
 ATTACHED_FORMS = """
 Add {attached} more for each token with no white space between it and the token before it.
 """
+LINES = """
+Entities of different lines of a text are not related. `token_ids` wants to know the lines: `scopes` [B, T], the number
+of the line that each token is in.
+"""
 ONLY_TOKENS = """
 This run reads word pieces: there is no `serving_default`, and clients tokenize: BERT's WordPiece over
 `assets/vocab.txt`, [CLS] first and [SEP] last, at most {max_tokens} ids a row. Over REST give
@@ -115,6 +120,7 @@ def write_extra(directory: pathlib.Path, target: pathlib.Path, signatures, extra
         write_warmup(extra / "tf_serving_warmup_requests", example_batches(extractor.options.max_tokens), TEXT, name)
     else:
         text += ONLY_TOKENS.format(max_tokens=extractor.options.max_tokens)
+    text += LINES if extractor.options.pair_scope is PairScope.LINE else ""
     if extractor.options.tells_forms:
         size = len(extractor.featurizer.tokenizer.vocabulary)
         text += FORMS.format(initial=INITIAL * size, all=ALL_CAPITALS * size, mixed=MIXED * size)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from strtf.config import PairScope
 from strtf.errors import StrtfError
 from strtf.extraction.extractor import Extraction, Extractor
 from strtf.serving import bare_run
@@ -22,10 +23,18 @@ EDGE_CASES = ("", "左", "。", "😀左前降支😀", "e\u0301\u200d\ufeff", "
 
 
 def check_texts(sentences: Sequence[str], max_tokens: int) -> list[str]:
-    """Sentences, texts that need several windows, and edge cases."""
+    """Sentences, texts of several lines, texts that need several windows, and edge cases."""
     joined = "".join(sentences) or "左前降支近段管壁不规则。"
     long = joined * (3 * max_tokens // len(joined) + 1)
-    return [*sentences, long[: 3 * max_tokens], long[: max_tokens + 1].replace("。", "左"), *EDGE_CASES]
+    lines = "\n".join(sentences)
+    return [
+        *sentences,
+        lines[: max_tokens - 2],
+        lines[: 2 * max_tokens],
+        long[: 3 * max_tokens],
+        long[: max_tokens + 1].replace("。", "左"),
+        *EDGE_CASES,
+    ]
 
 
 def check_export(model_dir: pathlib.Path, extractor: Extractor, texts: Sequence[str], signatures) -> float:
@@ -44,9 +53,13 @@ def check_export(model_dir: pathlib.Path, extractor: Extractor, texts: Sequence[
     expected = [extraction for batch in _batches(texts) for extraction in extractor.extract(batch)]
     documents = [extractor.featurizer.tokenize(text) for text in texts]
     alone = [number for number, document in enumerate(documents) if len(document.windows) == 1]
-    ids = [extractor.featurizer.window_ids(documents[n], documents[n].windows[0]).tolist() for n in alone]
+    columns = {"token_ids": [extractor.featurizer.window_ids(documents[n], documents[n].windows[0]) for n in alone]}
+    if extractor.featurizer.pair_scope is not PairScope.TEXT:
+        columns["scopes"] = [np.pad(documents[n].scopes, 1) for n in alone]
+    batches = [{name: _lists(rows[part]) for name, rows in columns.items()} for part in _parts(len(alone))]
     # the empty batch too
-    inputs = {"texts": [*_batches(texts), []] if TEXT in signatures else [], "token_ids": [*_batches(ids), []]}
+    batches.append({name: [] for name in columns})
+    inputs = {"texts": [*_batches(texts), []] if TEXT in signatures else [], "token_ids": batches}
     found = _run_bare(model_dir, inputs)
     wanted = [_as_answer(extraction) for extraction in expected]
     worst = _compare(found["texts"], wanted, "text") if TEXT in signatures else 0.0
@@ -58,7 +71,15 @@ def check_export(model_dir: pathlib.Path, extractor: Extractor, texts: Sequence[
 
 
 def _batches(items: Sequence) -> list[Sequence]:
-    return [list(items[start : start + BATCH]) for start in range(0, len(items), BATCH)]
+    return [list(items[part]) for part in _parts(len(items))]
+
+
+def _parts(number: int) -> list[slice]:
+    return [slice(start, start + BATCH) for start in range(0, number, BATCH)]
+
+
+def _lists(rows: Sequence[np.ndarray]) -> list[list[int]]:
+    return [row.tolist() for row in rows]
 
 
 def _run_bare(model_dir: pathlib.Path, inputs: dict) -> dict:

@@ -10,7 +10,8 @@ int32 [B, T], or [B, L, T] of L > 1 layers; `span_first`, `span_last` (token pos
 int32 [B, E], `span_probability` float32 [B, E], `span_count` int32 [B]; the related pairs `pair_first`, `pair_second`
 (indices of spans), `pair_label` int32 [B, R], `pair_probability` float32 [B, R], `pair_count` int32 [B]. Rows are one
 window each: T at most `--max_tokens`. `tags` also spell the spans that are less probable than the run's threshold and
-left out.
+left out. Of a run with `--pair_scope=line` the signature asks for `scopes` int32 [B, T] too: the number of the line
+that each token is in, padded with anything.
 
 E and R are the largest number in the batch and at least 1, because axes of size 0 trouble clients and runtimes. Padding
 is -1, "" and 0.
@@ -18,7 +19,7 @@ is -1, "" and 0.
 
 import tensorflow as tf
 
-from strtf.config import Tokenization
+from strtf.config import PairScope, Tokenization
 from strtf.extraction.extractor import Extractor
 from strtf.serving.graph import Padded, TextGraph, TokenGraph, rank_by
 from strtf.serving.weights import StoredWeights
@@ -45,11 +46,13 @@ class ServedModel(tf.Module):
         self.assets = [tf.saved_model.Asset(str(path)) for path in assets]
         self._tokens = TokenGraph(extractor)
         options = extractor.options
+        self._by_line = options.pair_scope is PairScope.LINE
         self._texts = TextGraph(extractor, self._tokens) if options.tokenization is Tokenization.CHARACTER else None
 
     def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
         """By name, traced."""
-        ids = tf.TensorSpec([None, None], tf.int32, "token_ids"), tf.TensorSpec([None], tf.int32, "lengths")
+        ids = [tf.TensorSpec([None, None], tf.int32, "token_ids"), tf.TensorSpec([None], tf.int32, "lengths")]
+        ids += [tf.TensorSpec([None, None], tf.int32, "scopes")] if self._by_line else []
         found = {TOKEN_IDS: tf.function(self._run_tokens, ids, autograph=False).get_concrete_function()}
         if self._texts is not None:
             text = (tf.TensorSpec([None], tf.string, "text"),)
@@ -60,14 +63,16 @@ class ServedModel(tf.Module):
         with self.weights.scope():
             return self._texts(text)
 
-    def _run_tokens(self, token_ids, lengths):
+    def _run_tokens(self, token_ids, lengths, scopes=None):
         num_rows, length = tf.unstack(tf.shape(token_ids))
         # of no rows one of [PAD] alone is made, because some layers take no empty batch
         missing = tf.maximum(1 - num_rows, 0)
-        token_ids = tf.pad(token_ids, [[0, missing], [0, tf.maximum(2 - length, 0)]])
+        to_add = [[0, missing], [0, tf.maximum(2 - length, 0)]]
+        token_ids = tf.pad(token_ids, to_add)
+        scopes = None if scopes is None else tf.pad(scopes, to_add)
         lengths = tf.concat([lengths, tf.fill([missing], 2)], axis=0)
         with self.weights.scope():
-            tags, spans, pairs = self._tokens(token_ids, lengths)
+            tags, spans, pairs = self._tokens(token_ids, lengths, scopes)
         num_layers = self._tokens.num_layers
         if num_layers > 1:
             tags = tf.reshape(tags, tf.stack([-1, num_layers, tf.shape(tags)[1]]))  # [B, L, T]

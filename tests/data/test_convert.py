@@ -42,6 +42,14 @@ def test_to_brat_and_back(tiny_corpus_dir, tmp_path):
     assert back.stdout == f"{counts}: {tmp_path / 'back.jsonl'}\n"
 
 
+def test_records_of_a_document_are_joined(tiny_corpus_dir, tmp_path):
+    source = tmp_path / "given.jsonl"
+    rows = [f'{{"id": "{name}", "text": "左主干"}}\n' for name in ("p-1", "p-2", "q-1")]
+    source.write_text("".join(rows), encoding="utf-8")
+    assert convert(source, tmp_path / "joined.jsonl", r"--join=(.*)-\d+", "--join_characters=7").returncode == 0
+    assert [s.text for s in read_corpus(tmp_path / "joined.jsonl")] == ["左主干\n左主干", "左主干"]
+
+
 def _entities(sentences):
     return sum(len(sentence.entities) for sentence in sentences.values())
 

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strtf.config import OverlapPolicy
+from strtf.config import OverlapPolicy, PairScope
 from strtf.data.features import (
     APART,
+    BETWEEN,
     CUT,
     FILTERED,
     LOST_END,
@@ -113,6 +114,14 @@ class TestOneWindow:
 
     def test_filter_leaves_pairs_out(self):
         assert self.example(pair_filter=SCHEMA.related).pairs.tolist() == [[0, 1], [1, 2]]
+
+    def test_scope_leaves_pairs_of_different_lines_out(self):
+        spans = (0, 1, "A"), (1, 2, "B"), (3, 4, "A"), (6, 7, "B")
+        lines = sentence(*spans, relations=[(0, 1), (1, 2)], text="左右\n前后\n降")
+        (example,), lost = features(lines, pair_scope=PairScope.LINE)
+        assert (example.pairs.tolist(), example.labels.tolist()) == ([[0, 1]], [1])
+        assert lost == {BETWEEN: 1}
+        assert example.tags.tolist() == features(lines)[0][0].tags.tolist()
 
     def test_sentence_without_entities(self):
         (example,), _ = features(sentence(text="左前"))

@@ -1,9 +1,11 @@
+import dataclasses
 import itertools
 
 import hypothesis
 import pytest
 from hypothesis import strategies as st
 
+from strtf.config import PairScope
 from strtf.evaluation.rules import NearestRule, TypePairRule
 from strtf.schema import Direction, Entity, Relation, RelationClass, Sentence
 
@@ -57,6 +59,13 @@ def test_nearest_rule_takes_the_first_of_equally_near_partners():
     # Both vessels touch nothing and stand 1 character from 7-8; the location takes the first finding.
     found = NearestRule.fit(TRAIN).predict(sentence([(0, 1, "B"), (2, 3, "L"), (4, 5, "D")]))
     assert [(i, j) for i, j, _ in found] == [(0, 1), (1, 2)]
+
+
+@pytest.mark.parametrize("rule", [TypePairRule, NearestRule])
+def test_pairs_stay_within_a_line_where_the_scope_is_one(rule):
+    lines = dataclasses.replace(sentence([(0, 2, "B"), (2, 4, "B"), (5, 7, "D")]), text="字字字字\n字字")
+    assert rule.fit(TRAIN).predict(lines, PairScope.LINE) == []
+    assert len(rule.fit(TRAIN).predict(lines)) == 2
 
 
 spans = st.lists(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from strtf.config import PairFilter
+from strtf.config import PairFilter, PairScope
 from strtf.extraction.decision import Decision
 from strtf.text.windows import first_window_holding
 
@@ -106,6 +106,16 @@ def test_where_windows_disagree_the_one_with_more_context_decides(stub_extractor
     # a window's edges are the text's own only at its first and last two characters
     assert [start for start, _, kind in spans(found) if kind == "Degree"] == [0, 1, 98, 99]
     assert len(found.entities) == 100
+
+
+@SETTINGS
+@hypothesis.given(st.lists(st.sampled_from(["a", "b", "def", "左", "\n"]), max_size=60).map("".join))
+def test_relations_stay_within_a_line_where_the_scope_is_one(stub_extractor, text):
+    everywhere, by_line = (
+        stub_extractor(max_tokens=12, window_overlap=6, pair_scope=scope).extract([text])[0] for scope in PairScope
+    )
+    assert by_line.entities == everywhere.entities
+    assert related_pairs(by_line) == [(a, b) for a, b in related_pairs(everywhere) if "\n" not in text[a[0] : b[0]]]
 
 
 @pytest.mark.parametrize("text", ["", "a", "左", "\n", "😀", "\u2028", "\ud800"])

@@ -89,6 +89,14 @@ def test_the_check_imports_nothing_of_the_package():
     assert names == {"json", "sys", "numpy", "tensorflow"}
 
 
+def test_a_run_whose_relations_stay_within_a_line(make_run, tmp_path):
+    """Its check of itself runs, on texts of several lines too, through both signatures."""
+    target, said = tmp_path / "reports" / "1", []
+    export(make_run(pair_scope="line", tag_layers=2), str(target), Quantize.NONE, {}, said.append)
+    assert any("The same entities and relations" in line for line in said)
+    assert "`scopes` [B, T]" in (target / "assets.extra" / "README.md").read_text(encoding="utf-8")
+
+
 # ---------------------------------------------------------------------- refusals
 @pytest.mark.parametrize("name", ["strtf", "v1", "01", "1.0", "-1", "１", "9" * 19])
 def test_a_name_that_is_no_version(make_run, tmp_path, name):

@@ -19,6 +19,7 @@ SYSTEMS = {
     "cls_focused": {"rc_mask": "cls_focused", "pair_filter": "seen_types"},
     "layers": {"tag_layers": 2},
     "layers_filtered": {"tag_layers": 3, "pair_filter": "seen_types"},
+    "lines": {"pair_scope": "line", "tag_layers": 2},
     "ner": {"tasks": "ner", "legal_decoding": False},
     "joint_bilstm": {"system": "joint_bilstm"},
     "spert": {"system": "spert"},
@@ -50,6 +51,8 @@ def run(served, extractor):
 @pytest.mark.parametrize("options", SYSTEMS.values(), ids=SYSTEMS)
 def test_the_answers_are_the_extractor_s(make_extractor, served, documents, options):
     extractor = make_extractor(**options)
+    if "pair_scope" in options:
+        documents = [text.replace("。", "\n") for text in documents]
     wanted = extractor.extract(documents)
     assert_same(answers(served(extractor)(documents)), wanted)
     pairs = sum(len(found.entities) * (len(found.entities) - 1) // 2 for found in wanted)
