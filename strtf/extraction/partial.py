@@ -11,6 +11,7 @@ import hashlib
 import os
 import pathlib
 import sys
+from collections.abc import Iterable
 from typing import BinaryIO, Self
 
 from strtf.data.documents import Place
@@ -62,13 +63,11 @@ class Hash:
         self._hash.update(raw)
         return self._hash.hexdigest()
 
-    def read(self, path: str | os.PathLike, size: int | None = None) -> str:
-        """Takes in a file, or its first bytes."""
+    def read(self, path: str | os.PathLike) -> str:
+        """Takes in a file."""
         with open(path, "rb") as file:
-            left = os.fstat(file.fileno()).st_size if size is None else size
-            while left > 0 and (block := file.read(min(left, _BLOCK))):
+            while block := file.read(_BLOCK):
                 self._hash.update(block)
-                left -= len(block)
         return self._hash.hexdigest()
 
 
@@ -95,7 +94,10 @@ class _Part:
         else:
             # not "wb": another process may be writing it
             self.file = open(self.partial, "r+b" if size else "ab")  # noqa: SIM115
-            _lock(self.file, self.partial)
+            with contextlib.ExitStack() as unless_locked:
+                unless_locked.callback(self.file.close)
+                _lock(self.file, self.partial)
+                unless_locked.pop_all()
             self.file.truncate(size)
             self.file.seek(size)
 
@@ -165,16 +167,19 @@ class PartialOutput:
         elif not resume:
             self._refuse_leftovers()
 
-    def check_input(self, source: str, hash: Hash) -> None:
+    def check_input(self, done: Iterable[bytes], hash: Hash) -> None:
         """Takes the part of the input that is done into a hash.
 
         Raises:
             StrtfError: it is not the input that the interrupted run read.
         """
-        if self.state.place.bytes and hash.read(source, self.state.place.bytes) != self.state.digest:
+        digest = ""
+        for raw in done:
+            digest = hash.update(raw)
+        if digest != self.state.digest:
             raise StrtfError(
-                f"--input must begin with the {self.state.place.lines} lines that the interrupted run has read. "
-                f"Received: a changed file. Restore it, or remove {self._output.partial} and start anew."
+                f"--input must begin with the {self.state.place.lines} lines or files that the interrupted run has "
+                f"read. Received: others. Restore them, or remove {self._output.partial} and start anew."
             )
 
     def write(self, output: str, rejects: str, place: Place, digest: str, documents: int, rejected: int) -> None:

@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 from strtf.config import Experiment
 from strtf.data.corpus import json_line
-from strtf.data.documents import Line, id_prefix, read_lines
+from strtf.data.documents import Line, id_prefix
 from strtf.data.features import TokenizedText
+from strtf.data.inputs import input_bytes, is_directory, read_again, read_input
 from strtf.errors import StrtfError
 from strtf.extraction.cost import announce, extraction_cost
 from strtf.extraction.extractor import Extraction, Extractor
@@ -50,7 +51,7 @@ class Job:
     """What to extract from, and where to.
 
     Attributes:
-        source: a path; "-": standard input.
+        source: a path, of a directory too; "-": standard input.
         target: a path; "-": standard output.
         style: one of STYLES: a line of JSON per document, or a listing for people.
         rejects: a path for lines that hold no document; where empty, the first of them is an error.
@@ -81,6 +82,11 @@ class Job:
         if self.source != "-" and _same_file(self.source, self.target):
             raise StrtfError(
                 f"--output must be another file than --input. Received: {self.target}. Choose another path."
+            )
+        if is_directory(self.source) and self.target.endswith(".txt") and _lies_in(self.target, self.source):
+            raise StrtfError(
+                "--output must not become one of the .txt files that --input names. "
+                f"Received: {self.target}. Choose another path."
             )
         same = [name for name in (self.source, self.target) if self.rejects and _same_file(name, self.rejects)]
         if same or self.rejects == "-":
@@ -118,8 +124,9 @@ def extract_job(job: Job, load: Callable[[], Extractor], settings: dict[str, str
     output, hash = PartialOutput(job.target, job.rejects, settings, job.resume), Hash()
     if output.state.finished:
         return
-    output.check_input(job.source, hash)
-    lines = read_lines(job.source, output.state.place)
+    if output.state.place.lines:
+        output.check_input(read_again(job.source, output.state.place), hash)
+    lines = read_input(job.source, output.state.place)
     # a file that cannot be read shows before the model is loaded; nobody needs to type before it is
     first = [] if job.streams else list(itertools.islice(_checked(lines, job), 1))
     extractor = load()
@@ -127,7 +134,8 @@ def extract_job(job: Job, load: Callable[[], Extractor], settings: dict[str, str
     with output, _bar(job, output) as bar:
         _extract(job, extractor, _read(lines, extractor, None if job.streams else hash), output, bar)
     if job.rejects:
-        print(f"{output.state.rejected:,} of {output.state.place.lines:,} lines rejected.", file=sys.stderr)
+        unit = "files" if is_directory(job.source) else "lines"
+        print(f"{output.state.rejected:,} of {output.state.place.lines:,} {unit} rejected.", file=sys.stderr)
 
 
 def _settings(run_dir: RunDir, experiment: Experiment, job: Job) -> dict[str, str]:
@@ -191,8 +199,9 @@ def _write(job: Job, output: PartialOutput, group: list[Read], extractions: list
     documents = [read.line.document for read in group if read.tokenized is not None]
     records = (extraction_record(d, e) for d, e in zip(documents, extractions, strict=True))
     bad = [read.line for read in group if read.line.error]
-    # the line's number says where the text is: it may be a patient's, and is not copied
-    rejects = "".join(json_line({"line": line.place.lines, "reason": line.error.reason}) for line in bad)
+    # the line's number, or the file's, says where the text is: it may be a patient's, and is not copied
+    unit = "file" if is_directory(job.source) else "line"
+    rejects = "".join(json_line({unit: line.place.lines, "reason": line.error.reason}) for line in bad)
     last, before = group[-1], output.state.place.bytes
     output.write("".join(map(STYLES[job.style], records)), rejects, last.line.place, last.digest,
                  len(documents), len(bad))  # fmt: skip
@@ -206,7 +215,7 @@ def _bar(job: Job, output: PartialOutput):
     if job.streams:
         return progress(None, "predict", "doc", hidden=reading)
     return progress(
-        os.path.getsize(job.source), "predict", "B", initial=output.state.place.bytes, hidden=reading, scale=True
+        input_bytes(job.source), "predict", "B", initial=output.state.place.bytes, hidden=reading, scale=True
     )
 
 
@@ -216,6 +225,11 @@ def _show(bar, job: Job, output: PartialOutput, read: int, documents: int) -> No
         seconds = max(bar.format_dict["elapsed"], 1e-9)
         bar.set_postfix_str(f"{output.state.documents:,} docs, {bar.documents / seconds:.3g} docs/s", refresh=False)
     bar.update(documents if job.streams else read)
+
+
+def _lies_in(path: str, directory: str) -> bool:
+    directory = os.path.realpath(directory)
+    return os.path.commonpath([os.path.realpath(path), directory]) == directory
 
 
 def _same_file(one: str, other: str) -> bool:

@@ -242,3 +242,22 @@ def test_a_missing_run(tmp_path):
 def test_options_that_the_weights_do_not_fit(random_run):
     with pytest.raises(StrtfError, match=r"--num_task_blocks: 2 against 3"):
         predict_run(random_run, "-", "-", {"model": {"num_task_blocks": 3}})
+
+
+def test_a_directory_with_a_bad_file(stub_run, tmp_path):
+    directory, target, rejects = tmp_path / "reports", tmp_path / "out.jsonl", tmp_path / "bad.jsonl"
+    directory.mkdir()
+    (directory / "a.txt").write_text("左a\n右b", encoding="utf-8")
+    (directory / "b.txt").write_bytes(b"\xff")
+    predict_run(stub_run, str(directory), str(target), {}, rejects=str(rejects))
+    [found] = records(target)
+    assert (found["id"], found["text"]) == ("a", "左a\n右b")
+    assert [(e["start"], e["end"]) for e in found["entities"]] == [(1, 2), (4, 5)]
+    [bad] = records(rejects)
+    assert bad["file"] == 2 and bad["reason"].startswith("the file must be UTF-8")
+
+
+def test_an_output_that_would_become_an_input(stub_run, tmp_path):
+    (tmp_path / "a.txt").write_text("左a", encoding="utf-8")
+    with pytest.raises(StrtfError, match=r"--output must not become one of the \.txt files"):
+        predict_run(stub_run, str(tmp_path), str(tmp_path / "found.txt"), {})

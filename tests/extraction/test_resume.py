@@ -264,3 +264,26 @@ def test_a_killed_process_can_be_resumed(random_run, tmp_path, monkeypatch):
     predict_run(random_run, str(source), str(whole), {})
     assert target.read_bytes() == whole.read_bytes()
     assert len(target.read_text(encoding="utf-8").splitlines()) == 60
+
+
+def test_a_directory_goes_on_where_it_stopped(predicts, tmp_path):
+    directory = tmp_path / "reports"
+    directory.mkdir()
+    for number, text in enumerate("a左b" * (n % 5) for n in range(12)):
+        (directory / f"{number:02}.txt").write_text(text, encoding="utf-8")
+    predicts(source="reports", target="whole.jsonl")
+    predicts(stop=3, source="reports")
+    predicts(source="reports", resume=True)
+    assert (tmp_path / "out.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+    assert [json.loads(line)["id"] for line in (tmp_path / "out.jsonl").open()] == [f"{n:02}" for n in range(12)]
+
+
+def test_a_directory_that_has_changed(predicts, tmp_path):
+    directory = tmp_path / "reports"
+    directory.mkdir()
+    for number in range(12):
+        (directory / f"{number:02}.txt").write_text("a左b", encoding="utf-8")
+    predicts(stop=3, source="reports")
+    (directory / "00a.txt").write_text("a", encoding="utf-8")
+    with pytest.raises(StrtfError, match="--input must begin with the 6 lines or files"):
+        predicts(source="reports", resume=True)
