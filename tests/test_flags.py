@@ -176,7 +176,7 @@ def test_other_errors_keep_their_traceback():
         our_flags._guarded(main)
 
 
-@pytest.mark.parametrize("entry", ["train", "evaluate", "predict", "tables"])
+@pytest.mark.parametrize("entry", ["train", "evaluate", "predict", "tables", "check"])
 def test_flags_are_read_without_tensorflow(entry):
     """So that --help and typing mistakes answer at once."""
     code = f"import sys, strtf.{entry}; sys.exit('tensorflow' in sys.modules)"
@@ -211,6 +211,7 @@ def test_a_process_ends_with_one_line_and_code_1(arguments, message):
         ("evaluate", {"run_dir", "split", "json", "test_data"}),
         ("tune", {"run_dir", "dev_data"}),
         ("predict", {"run_dir", "input", "output", "format", "rc_memory_mb", "resume", "rejects", "intra_op_threads"}),
+        ("check", {"data_dir", "tag_layers", "pair_scope", "doubts"}),
         ("tables", {"runs", "format", "figure", "learning_curves", "output", "data_dir"}),
     ],
 )

@@ -275,7 +275,8 @@ def test_a_directory_goes_on_where_it_stopped(predicts, tmp_path):
     predicts(stop=3, source="reports")
     predicts(source="reports", resume=True)
     assert (tmp_path / "out.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
-    assert [json.loads(line)["id"] for line in (tmp_path / "out.jsonl").open()] == [f"{n:02}" for n in range(12)]
+    lines = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["id"] for line in lines] == [f"{n:02}" for n in range(12)]
 
 
 def test_a_directory_that_has_changed(predicts, tmp_path):
