@@ -6,8 +6,9 @@ class StrtfError(Exception):
 
 
 class DataError(StrtfError):
-    """A mistake in a data file. The message begins with `path:line:`; `reason` is what follows."""
+    """A mistake in a data file. The message begins with `where`, `path:line`; `reason` is what follows."""
 
     def __init__(self, where: str, reason: str):
         super().__init__(f"{where}: {reason}")
+        self.where = where
         self.reason = reason

@@ -11,7 +11,7 @@ flags.DEFINE_string("input", "-", "Plain text, one document a line; JSON Lines w
 flags.DEFINE_string("output", "-", "JSON Lines with entities and relations; - is standard output.")
 flags.DEFINE_enum("format", "jsonl", ["jsonl", "triples"], "jsonl: the native format; triples: a listing to read.")
 flags.DEFINE_string("rejects", "", "File for lines, or files, that hold no document (no JSON, no text, no UTF-8): "
-                    "number and reason of each; the run goes on. Without it the first ends the run.")  # fmt: skip
+                    "place and reason of each; the run goes on. Without it the first ends the run.")  # fmt: skip
 flags.DEFINE_boolean("resume", False, "Go on where an interrupted run stopped; from the start where there was none.")
 
 

@@ -80,12 +80,12 @@ def _places(sentence: Sentence, words: set[str], lengths: Sequence[int]) -> Iter
     """(start, end, type) of entities with known words, and (start, end, None) of such words that touch no entity."""
     entities = [e for e in sentence.entities if sentence.text[e.start : e.end] in words]
     yield from ((e.start, e.end, e.type) for e in entities)
-    free = _free(sentence.text, sentence.entities)
+    text, free = sentence.text, _free(sentence.text, sentence.entities)
     start = 0
-    while start < len(sentence.text):
-        end = next((start + n for n in lengths if sentence.text[start : start + n] in words
-                    and start + n <= len(sentence.text)), None) if free[start] else None  # fmt: skip
-        if end and all(free[start:end]) and _whole(sentence.text, start, end):
+    while start < len(text):
+        ends = (start + length for length in lengths if start + length <= len(text))
+        end = next((end for end in ends if text[start:end] in words), None) if free[start] else None
+        if end and all(free[start:end]) and _whole(text, start, end):
             yield start, end, None
             start = end
         else:

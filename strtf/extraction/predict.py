@@ -199,13 +199,18 @@ def _write(job: Job, output: PartialOutput, group: list[Read], extractions: list
     documents = [read.line.document for read in group if read.tokenized is not None]
     records = (extraction_record(d, e) for d, e in zip(documents, extractions, strict=True))
     bad = [read.line for read in group if read.line.error]
-    # the line's number, or the file's, says where the text is: it may be a patient's, and is not copied
-    unit = "file" if is_directory(job.source) else "line"
-    rejects = "".join(json_line({unit: line.place.lines, "reason": line.error.reason}) for line in bad)
+    rejects = "".join(json_line(_place(job, line) | {"reason": line.error.reason}) for line in bad)
     last, before = group[-1], output.state.place.bytes
     output.write("".join(map(STYLES[job.style], records)), rejects, last.line.place, last.digest,
                  len(documents), len(bad))  # fmt: skip
     _show(bar, job, output, last.line.place.bytes - before, len(documents))
+
+
+def _place(job: Job, line: Line) -> dict:
+    """Where a text is that is no document: it may be a patient's, and is not copied."""
+    if is_directory(job.source):
+        return {"file": line.error.where.removesuffix(":1")}
+    return {"line": line.place.lines}
 
 
 def _bar(job: Job, output: PartialOutput):

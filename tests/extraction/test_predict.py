@@ -254,7 +254,7 @@ def test_a_directory_with_a_bad_file(stub_run, tmp_path):
     assert (found["id"], found["text"]) == ("a", "左a\n右b")
     assert [(e["start"], e["end"]) for e in found["entities"]] == [(1, 2), (4, 5)]
     [bad] = records(rejects)
-    assert bad["file"] == 2 and bad["reason"].startswith("the file must be UTF-8")
+    assert bad["file"] == str(directory / "b.txt") and bad["reason"].startswith("the file must be UTF-8")
 
 
 def test_an_output_that_would_become_an_input(stub_run, tmp_path):
