@@ -64,7 +64,7 @@ def export(run_dir: RunDir, export_dir: str, quantize: Quantize, given: dict[str
         say("Writing the graph.")
         signatures = _write(partial, target, run_dir, extractor, weights)
         say(f"Checking it with TensorFlow alone on {source} and edge cases.")
-        worst = check_export(partial, extractor, check_texts(texts, experiment.model.max_tokens), signatures)
+        worst = check_export(partial, extractor, check_texts(texts, experiment.model), signatures)
         partial.rename(target)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)

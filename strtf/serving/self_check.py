@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from strtf.config import PairScope
+from strtf.config import ModelOptions, PairScope
 from strtf.errors import StrtfError
 from strtf.extraction.extractor import Extraction, Extractor
 from strtf.serving import bare_run
@@ -22,19 +22,16 @@ BATCH = 16
 EDGE_CASES = ("", "左", "。", "😀左前降支😀", "e\u0301\u200d\ufeff", "\x00\t\r\n", "　 ", "ＡＢＣ，（70％）")
 
 
-def check_texts(sentences: Sequence[str], max_tokens: int) -> list[str]:
-    """Sentences, texts of several lines, texts that need several windows, and edge cases."""
+def check_texts(sentences: Sequence[str], options: ModelOptions) -> list[str]:
+    """Sentences, texts that need several windows, edge cases; texts of several lines where lines matter."""
+    max_tokens = options.max_tokens
     joined = "".join(sentences) or "左前降支近段管壁不规则。"
     long = joined * (3 * max_tokens // len(joined) + 1)
-    lines = "\n".join(sentences)
-    return [
-        *sentences,
-        lines[: max_tokens - 2],
-        lines[: 2 * max_tokens],
-        long[: 3 * max_tokens],
-        long[: max_tokens + 1].replace("。", "左"),
-        *EDGE_CASES,
-    ]
+    texts = [*sentences, long[: 3 * max_tokens], long[: max_tokens + 1].replace("。", "左"), *EDGE_CASES]
+    if options.pair_scope is PairScope.LINE:
+        lines = "\n".join(sentences)
+        texts += [lines[: max_tokens - 2], lines[: 2 * max_tokens]]
+    return texts
 
 
 def check_export(model_dir: pathlib.Path, extractor: Extractor, texts: Sequence[str], signatures) -> float:
