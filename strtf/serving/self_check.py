@@ -29,8 +29,7 @@ def check_texts(sentences: Sequence[str], options: ModelOptions) -> list[str]:
     long = joined * (3 * max_tokens // len(joined) + 1)
     texts = [*sentences, long[: 3 * max_tokens], long[: max_tokens + 1].replace("。", "左"), *EDGE_CASES]
     if options.pair_scope is PairScope.LINE:
-        lines = "\n".join(sentences)
-        texts += [lines[: max_tokens - 2], lines[: 2 * max_tokens]]
+        texts += ["\n".join(sentences[start : start + 3]) for start in range(0, min(len(sentences), 30), 3)]
     return texts
 
 
