@@ -94,10 +94,11 @@ class _Part:
         else:
             # not "wb": another process may be writing it
             self.file = open(self.partial, "r+b" if size else "ab")  # noqa: SIM115
-            with contextlib.ExitStack() as unless_locked:
-                unless_locked.callback(self.file.close)
+            try:
                 _lock(self.file, self.partial)
-                unless_locked.pop_all()
+            except StrtfError:
+                self.file.close()
+                raise
             self.file.truncate(size)
             self.file.seek(size)
 

@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import itertools
 import os
+import pathlib
 import sys
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -233,8 +234,7 @@ def _show(bar, job: Job, output: PartialOutput, read: int, documents: int) -> No
 
 
 def _lies_in(path: str, directory: str) -> bool:
-    directory = os.path.realpath(directory)
-    return os.path.commonpath([os.path.realpath(path), directory]) == directory
+    return pathlib.Path(os.path.realpath(path)).is_relative_to(os.path.realpath(directory))
 
 
 def _same_file(one: str, other: str) -> bool:
