@@ -48,17 +48,18 @@ def read_corpus(path: Source) -> list[Sentence]:
     """Reads annotated sentences, in the order of the file.
 
     A sentence without an id is `<file stem>-<n>`, n counting sentences from 1. Exact duplicates of a relation
-    are merged, and their number is logged; so is the first record that has neither list, but keys of another format.
+    are merged, white space at the ends of an entity is left out of it, and the numbers of both are logged; so is the
+    first record that has neither list, but keys of another format.
 
     Raises:
         DataError: the file cannot be read, is not UTF-8 or JSON, holds no sentence, or one that is not as the
             module's docstring says. The message begins with `path:line:`.
     """
     name, prefix = source_name(path), id_prefix(path)
-    sentences, seen, merged, unread = [], {}, 0, None
+    sentences, seen, merged, trimmed, unread = [], {}, 0, 0, None
     for where, record in _records(path, name):
         unread = unread or _unread_keys(record, where)
-        sentence, duplicates = _sentence(record, where, f"{prefix}-{len(sentences) + 1}")
+        sentence, duplicates, edged = _sentence(record, where, f"{prefix}-{len(sentences) + 1}")
         if sentence.id in seen:
             raise DataError(
                 where, f"id must be unique. Received: {sentence.id!r}, as at {seen[sentence.id]}. Change one."
@@ -66,12 +67,15 @@ def read_corpus(path: Source) -> list[Sentence]:
         seen[sentence.id] = where
         sentences.append(sentence)
         merged += duplicates
+        trimmed += edged
     if not sentences:
         raise DataError(
             f"{name}:1", "the file must hold a sentence. Received: no record. Correct the path or the file."
         )
     if merged:
         _LOG.warning("%s: merged %d exact duplicates of relations.", name, merged)
+    if trimmed:
+        _LOG.warning("%s: left out the white space at the ends of %d entities.", name, trimmed)
     if unread:
         _LOG.warning(unread)
     return sentences
@@ -102,8 +106,8 @@ def _records(path: Source, name: str) -> Iterator[tuple[str, dict]]:
         yield f"{name}:{number}", parse_object(line, f"{name}:{number}")
 
 
-def _sentence(record: dict, where: str, default_id: str) -> tuple[Sentence, int]:
-    """(sentence, number of duplicate relations merged)."""
+def _sentence(record: dict, where: str, default_id: str) -> tuple[Sentence, int, int]:
+    """(sentence, duplicate relations merged, entities with white space at their ends)."""
     document = document_from_json(record, where, default_id)
     rows = field(record, "entities", LIST, where) if "entities" in record else []
     entities = {}
@@ -115,10 +119,13 @@ def _sentence(record: dict, where: str, default_id: str) -> tuple[Sentence, int]
                 f"entities[{n}].id must be unique in its sentence. Received: {entity.id!r}. Change one.",
             )
         entities[entity.id] = entity
+    trimmed = sum(
+        entity.span != (row["start"], row["end"]) for entity, row in zip(entities.values(), rows, strict=True)
+    )
     rows = field(record, "relations", LIST, where) if "relations" in record else []
     relations = dict.fromkeys(_relation(row, f"relations[{n}]", entities, where) for n, row in enumerate(rows))
     sentence = Sentence(document.id, document.text, tuple(entities.values()), tuple(relations), where)
-    return sentence, len(rows) - len(relations)
+    return sentence, len(rows) - len(relations), trimmed
 
 
 def _entity(row: dict, name: str, text: str, where: str) -> Entity:
@@ -139,7 +146,20 @@ def _entity(row: dict, name: str, text: str, where: str) -> Entity:
             where,
             f"{name}.text must be what stands at its offsets, which count code points. {received}, or {name}.text.",
         )
-    return entity
+    return _trimmed(entity, text, name, where)
+
+
+def _trimmed(entity: Entity, text: str, name: str, where: str) -> Entity:
+    """The entity without the white space at its ends, which the tagger never makes part of one."""
+    words = text[entity.start : entity.end]
+    start, end = entity.end - len(words.lstrip()), entity.start + len(words.rstrip())
+    if start >= end:
+        raise DataError(
+            where,
+            f"{name} must hold more than white space. Received: start {entity.start}, end {entity.end}. "
+            "Correct the offsets, or remove it.",
+        )
+    return dataclasses.replace(entity, start=start, end=end)
 
 
 def _relation(row: dict, name: str, entities: dict[str, Entity], where: str) -> Relation:

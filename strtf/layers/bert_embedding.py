@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from strtf.layers.dropout import dropout
-from strtf.layers.form_embedding import FormEmbedding
+from strtf.layers.form_embedding import FormEmbedding, split_ids
 from strtf.layers.precision import wide_dtype
 from strtf.layers.transformer_block import layer_norm
 
@@ -54,10 +54,11 @@ class BertEmbedding(keras.layers.Layer):
     def call(self, token_ids, training=False):
         length = ops.shape(token_ids)[1]
         others = (self.position[:length] + self.segment[0])[None]  # [1, T, D]; the task never joins two sentences
+        words = split_ids(token_ids, self.vocabulary_size)[1]
         if self.form is not None:
-            forms, token_ids = self.form(token_ids)
+            forms, words = self.form(token_ids)
             others = others + forms  # [B, T, D]
-        x = self.norm(ops.take(self.word, token_ids, axis=0) + others)  # [B, T, D]
+        x = self.norm(ops.take(self.word, words, axis=0) + others)  # [B, T, D]
         if training and self.dropout:
             x = dropout(x, self.dropout, self.seed_generator)
         return x

@@ -4,10 +4,16 @@ import keras
 from keras import ops
 
 
+def split_ids(token_ids, vocabulary_size: int):
+    """The forms that token ids carry, and the vocabulary's ids."""
+    return token_ids // vocabulary_size, token_ids % vocabulary_size
+
+
 class FormEmbedding(keras.layers.Layer):
     """Token ids [B, T] int32 -> vectors [B, T, D] to be added to those of words, and the vocabulary's ids [B, T].
 
-    The table begins as zeros, so that a pretrained encoder starts from what it was trained on.
+    The table begins as zeros, so that a pretrained encoder starts from what it was trained on. A form beyond it is read
+    as form 0.
 
     Args:
         vocabulary_size: ids below it are of form 0.
@@ -25,8 +31,9 @@ class FormEmbedding(keras.layers.Layer):
         self.form = self.add_weight(name="form", shape=(self.num_forms, self.size), initializer="zeros")
 
     def call(self, token_ids):
-        forms, words = token_ids // self.vocabulary_size, token_ids % self.vocabulary_size
-        return ops.take(self.form, forms, axis=0), words
+        forms, words = split_ids(token_ids, self.vocabulary_size)
+        embedded = ops.where(forms < self.num_forms, forms, 0)
+        return ops.take(self.form, embedded, axis=0), words
 
     def get_config(self):
         sizes = {"vocabulary_size": self.vocabulary_size, "num_forms": self.num_forms, "size": self.size}

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from strtf.layers.form_embedding import FormEmbedding
+from strtf.layers.form_embedding import FormEmbedding, split_ids
 
 
 class TokenEmbedding(keras.layers.Layer):
@@ -34,7 +34,9 @@ class TokenEmbedding(keras.layers.Layer):
 
     def call(self, token_ids, lengths, training=False):
         mask = ops.arange(ops.shape(token_ids)[1])[None] < lengths[:, None]  # [B, T]
-        forms, words = (0.0, token_ids) if self.form is None else self.form(token_ids)
+        words, forms = split_ids(token_ids, self.vocabulary_size)[1], 0.0
+        if self.form is not None:
+            forms, words = self.form(token_ids)
         vectors = self.dropout(ops.take(self.word, words, axis=0) + forms, training=training)  # [B, T, D]
         return vectors * ops.cast(mask, vectors.dtype)[:, :, None], mask
 

@@ -27,7 +27,7 @@ class BilstmCrf(CrfTagging):
         self.sizes = options.embedding_size, options.units
         sizes = config.vocabulary_size, *self.sizes, options.dropout, config.num_forms
         self.encoder = BiLstmEncoder(*sizes, dtype=self.dtype_policy, name="encoder")
-        self.add_tagging(2 * options.units, scheme, options)
+        self.add_tagging(2 * options.units, config.vocabulary_size, scheme, options)
         self.encoder.build((None, None))
         self.encoder.built = self.built = True
 

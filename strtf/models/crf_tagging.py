@@ -6,10 +6,12 @@ from keras import ops
 
 from strtf.config import ModelOptions
 from strtf.layers.crf import Crf
+from strtf.layers.form_embedding import split_ids
 from strtf.layers.precision import wide_dtype
 from strtf.models.base import ExtractionModel, Task, weighted_mean
 from strtf.models.flops import dense_flops
 from strtf.text.bieos import TagScheme
+from strtf.text.surface import BLANK
 
 
 class CrfTagging(ExtractionModel):
@@ -21,11 +23,13 @@ class CrfTagging(ExtractionModel):
     A subclass calls `add_tagging` where it has the task NER.
     """
 
-    def add_tagging(self, width: int, scheme: TagScheme, options: ModelOptions, learn_transitions: bool = True) -> None:
+    def add_tagging(self, width: int, vocabulary_size: int, scheme: TagScheme, options: ModelOptions,
+                    learn_transitions: bool = True) -> None:  # fmt: skip
         """Makes and builds the layers.
 
         Args:
             width: D.
+            vocabulary_size: token ids beyond it tell a token's form, see `text/surface.py`.
             scheme: the tags.
             options: dropout, layers, and whether decoding is restricted to legal tag sequences.
             learn_transitions: see `Crf`.
@@ -45,7 +49,8 @@ class CrfTagging(ExtractionModel):
             name="crf",
         )
         self.legal_decoding = options.legal_decoding
-        self._begins = scheme.begins()  # [C]
+        self._vocabulary_size = vocabulary_size
+        self._begins, self._edge_penalty = scheme.begins(), scheme.edge_penalty()  # [C]
         self.tag_dense.build((None, None, width))
 
     @property
@@ -74,7 +79,7 @@ class CrfTagging(ExtractionModel):
 
     def tag(self, batch, states):
         self.require(Task.NER)
-        emissions = self.emissions(states)
+        emissions = self.emissions(states) + self._blank_penalty(batch)
         shift = batch["entity_shift"] * self._begins if "entity_shift" in batch else 0.0
         tags, _ = self.crf.decode(emissions + shift, self._tagged(batch), legal=self.legal_decoding)
         return ops.pad(tags, ((0, 0), (1, 0))), emissions  # [B·L, T]
@@ -102,6 +107,13 @@ class CrfTagging(ExtractionModel):
             legal=self.legal_decoding,
             temperature=batch.get("entity_temperature", 1.0),
         )
+
+    def _blank_penalty(self, batch):
+        """Keeps entities from beginning or ending with white space. [B·L, T-1, C]."""
+        forms, _ = split_ids(batch["token_ids"][:, 1:], self._vocabulary_size)
+        blank = ops.cast(forms == BLANK, "float32")  # [B, T-1]
+        blank = blank if self.num_layers == 1 else ops.repeat(blank, self.num_layers, axis=0)
+        return blank[:, :, None] * self._edge_penalty
 
     def tag_loss(self, batch, states, training=False):
         emissions = self.emissions(states, training)

@@ -33,7 +33,7 @@ class FocusedAttention(CrfTagging):
         self.encoder = StrEncoder(config, options.num_task_blocks, options.dropout, dtype=policy, name="encoder")
         self.stop_at = None
         if Task.NER in self.tasks:
-            self.add_tagging(config.hidden_size, scheme, options)
+            self.add_tagging(config.hidden_size, config.vocabulary_size, scheme, options)
         if Task.RC in self.tasks:
             blocks = self.encoder.task_blocks
             self.relation_pass = RelationPass(

@@ -53,7 +53,7 @@ class JointBilstm(CrfTagging):
             self.decoder = TagDecoder(units, units, dtype=policy, name="decoder")
             self.decoder.build((None, None, 2 * units))
             self.decoder.built = True
-            self.add_tagging(units, scheme, options, learn_transitions=False)
+            self.add_tagging(units, config.vocabulary_size, scheme, options, learn_transitions=False)
         if Task.RC in self.tasks:
             self.convolution = keras.layers.Conv1D(
                 units, WINDOW, padding="same", activation="tanh", dtype=policy, name="convolution"

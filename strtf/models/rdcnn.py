@@ -38,7 +38,7 @@ class Rdcnn(CrfTagging):
         self.convolutions = DilatedConvolutions(
             options.units, DILATIONS, options.dropout, dtype=policy, name="convolutions"
         )
-        self.add_tagging(options.units, scheme, options)
+        self.add_tagging(options.units, config.vocabulary_size, scheme, options)
         self.embedding.build((None, None))
         self.convolutions.build((None, None, options.embedding_size))
         self.embedding.built = self.convolutions.built = self.built = True

@@ -43,7 +43,7 @@ class Spert(CrfTagging):
         self.encoder.build((None, None))
         self.encoder.built = True
         if Task.NER in self.tasks:
-            self.add_tagging(config.hidden_size, scheme, options)
+            self.add_tagging(config.hidden_size, config.vocabulary_size, scheme, options)
         if Task.RC in self.tasks:
             self.width_embedding = keras.layers.Embedding(NUM_WIDTHS, WIDTH_SIZE, dtype=policy, name="width_embedding")
             self.span_max = SpanMax(config.hidden_size, options.max_tokens)

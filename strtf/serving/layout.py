@@ -14,7 +14,7 @@ from strtf.extraction.extractor import Extractor
 from strtf.run_dir import RunDir
 from strtf.serving.signatures import TEXT
 from strtf.serving.warmup import example_batches, write_warmup
-from strtf.text.surface import ALL_CAPITALS, ATTACHED, INITIAL, MIXED
+from strtf.text.surface import ALL_CAPITALS, ATTACHED, BLANK, INITIAL, MIXED
 
 EXTRA = "assets.extra"
 README_PATH = f"{EXTRA}/README.md"
@@ -66,6 +66,9 @@ FORMS = """
 Token ids tell capitals: to a token's number in `vocab.txt` add {initial} where only its first character is a capital,
 {all} where it has several characters and no small letter, {mixed} where it has capitals otherwise. [CLS] and [SEP] have
 none.
+"""
+BLANKS = """
+A token is a character. White space is [UNK]'s number in `vocab.txt` and {blank} more: no entity begins or ends there.
 """
 ATTACHED_FORMS = """
 Add {attached} more for each token with no white space between it and the token before it.
@@ -121,8 +124,10 @@ def write_extra(directory: pathlib.Path, target: pathlib.Path, signatures, extra
     else:
         text += ONLY_TOKENS.format(max_tokens=extractor.options.max_tokens)
     text += LINES if extractor.options.pair_scope is PairScope.LINE else ""
+    size = len(extractor.featurizer.tokenizer.vocabulary)
+    if TEXT in signatures:
+        text += BLANKS.format(blank=BLANK * size)
     if extractor.options.tells_forms:
-        size = len(extractor.featurizer.tokenizer.vocabulary)
         text += FORMS.format(initial=INITIAL * size, all=ALL_CAPITALS * size, mixed=MIXED * size)
         text += "" if TEXT in signatures else ATTACHED_FORMS.format(attached=ATTACHED * size)
     (extra / "README.md").write_text(text, encoding="utf-8")

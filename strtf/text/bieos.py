@@ -104,6 +104,10 @@ class TagScheme:
         """float32 [C]: 1 for the tags that every span has exactly one of (B, S), 0 for others."""
         return self._is("BS").astype(np.float32)
 
+    def edge_penalty(self) -> np.ndarray:
+        """float32 [C]: -1e4 for the tags of a span's first and last token (B, E, S), 0 for others."""
+        return np.where(self._is("BES"), ILLEGAL, 0.0).astype(np.float32)
+
     def end_penalty(self) -> np.ndarray:
         """float32 [C]: 0 for O, -1e4 elsewhere, because the last token of a sequence is [SEP]."""
         return np.where(self._is("O"), 0.0, ILLEGAL).astype(np.float32)

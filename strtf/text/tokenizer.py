@@ -38,9 +38,8 @@ class CharacterTokenizer:
 
     def __init__(self, vocabulary: Vocabulary, lowercase: bool, forms: bool = False):
         self.vocabulary = vocabulary
-        self.code_point_ids = code_point_ids(vocabulary, lowercase)
-        if forms:
-            self.code_point_ids += code_point_forms(NUM_CODE_POINTS) * np.int32(len(vocabulary))
+        forms_of_all = code_point_forms(NUM_CODE_POINTS, cases=forms)
+        self.code_point_ids = code_point_ids(vocabulary, lowercase) + forms_of_all * np.int32(len(vocabulary))
 
     def encode(self, text: str) -> Encoding:
         starts = np.arange(len(text), dtype=np.int32)
@@ -87,7 +86,7 @@ def make_tokenizer(
     Args:
         lowercase: fold case and accents; on for vocabularies without upper-case letters, such as Google's
             Chinese one and the "uncased" English ones.
-        forms: write into each id what else the text shows of the token, see `surface.py`.
+        forms: write into each id what else the text shows of the token, see `surface.py`; white space always is.
 
     Raises:
         StrtfError: for a tokenization that does not exist.

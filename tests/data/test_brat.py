@@ -130,9 +130,10 @@ def sentences(draw):
     found = []
     for number in range(draw(st.integers(1, 3))):
         text, entities = draw(TEXTS), []
-        for n in range(draw(st.integers(0, 3))):
-            start = draw(st.integers(0, len(text) - 1))
-            end = draw(st.integers(start + 1, len(text)))
+        solid = [i for i, char in enumerate(text) if not char.isspace()]
+        for n in range(draw(st.integers(0, 3)) if solid else 0):
+            start = draw(st.sampled_from(solid))
+            end = 1 + draw(st.sampled_from([i for i in solid if i >= start]))
             entities.append(Entity(f"T{n + 1}", start, end, draw(st.sampled_from(["Body Part", "病变"]))))
         ends = [entity.id for entity in entities]
         relations = (

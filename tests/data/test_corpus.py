@@ -130,6 +130,14 @@ def test_duplicate_relations_are_merged_and_counted(tmp_path, caplog):
     assert "merged 2 exact duplicates" in caplog.text
 
 
+def test_white_space_at_the_ends_of_an_entity_is_left_out_and_counted(tmp_path, caplog):
+    spans = [(0, 4), (1, 2), (4, 6), (1, 6)]
+    rows = [{"id": f"e{n}", "start": start, "end": end, "type": "T"} for n, (start, end) in enumerate(spans)]
+    sentence = read_one(tmp_path, {"text": "\u3000ab\n c", "entities": rows})
+    assert [entity.span for entity in sentence.entities] == [(1, 3), (1, 2), (5, 6), (1, 6)]
+    assert "white space at the ends of 2 entities" in caplog.text
+
+
 def test_relations_both_ways_are_no_duplicates(tmp_path, caplog):
     back = {"head": "a", "tail": "b", "type": "Grade"}
     assert len(read_one(tmp_path, record(relations=[RELATION, back])).relations) == 2
@@ -154,6 +162,10 @@ BAD_RECORDS = {
     "start_string": (entity(start="0"), "entities[0].start must be an integer. Received: a string"),
     "start_bool": (entity(start=False), "entities[0].start must be an integer. Received: true or false"),
     "end_float": (entity(end=2.0), "entities[0].end must be an integer. Received: a floating-point number"),
+    "only_white_space": (
+        {"text": "a \u3000b", "entities": [{"id": "a", "start": 1, "end": 3, "type": "T"}]},
+        "entities[0] must hold more than white space. Received: start 1, end 3",
+    ),
     "end_before_start": (entity(start=2, end=1), "entities[0] must end after its start"),
     "end_at_start": (entity(start=2, end=2), "entities[0] must end after its start"),
     "start_negative": (
@@ -271,11 +283,13 @@ NAMES = st.text(CHARACTERS, min_size=1, max_size=6)
 @st.composite
 def sentences(draw):
     text = draw(st.text(CHARACTERS, max_size=20))
-    ids = draw(st.lists(NAMES, unique=True, max_size=4 if text else 0))
+    solid = [i for i, char in enumerate(text) if not char.isspace()]
+    ids = draw(st.lists(NAMES, unique=True, max_size=4 if solid else 0))
     entities = []
     for entity_id in ids:
-        start = draw(st.integers(0, len(text) - 1))
-        entities.append(Entity(entity_id, start, draw(st.integers(start + 1, len(text))), draw(NAMES)))
+        start = draw(st.sampled_from(solid))
+        end = 1 + draw(st.sampled_from([i for i in solid if i >= start]))
+        entities.append(Entity(entity_id, start, end, draw(NAMES)))
     pairs = [(a, b) for a in ids for b in ids if a != b]
     relation = (
         st.builds(lambda pair, type_: Relation(*pair, type_), st.sampled_from(pairs), NAMES) if pairs else st.nothing()

@@ -28,6 +28,12 @@ def test_takes_ids_apart(embedding):
     np.testing.assert_array_equal(vectors, np.asarray(embedding.form)[OF_FORM])
 
 
+def test_a_form_beyond_the_table_is_read_as_the_first(embedding):
+    vectors, words = embedding(WORDS + 9 * VOCABULARY)
+    np.testing.assert_array_equal(words, WORDS)
+    np.testing.assert_array_equal(vectors, np.broadcast_to(embedding.form[0], vectors.shape))
+
+
 def test_config_round_trip(embedding):
     config = embedding.get_config()
     assert FormEmbedding.from_config(config).get_config() == config
@@ -41,6 +47,15 @@ def test_a_pretrained_encoder_starts_from_what_it_was_trained_on(randomize):
     for mine, theirs in zip(formed.norm.weights, plain.norm.weights, strict=True):
         mine.assign(theirs)
     np.testing.assert_allclose(formed(IDS), plain(WORDS), atol=1e-6)
+
+
+def test_without_forms_the_words_alone_are_read(randomize):
+    encoder, fresh = (randomize(built(make())) for make in (
+        lambda: BertEmbedding(VOCABULARY, 6, 2, WIDTH, 0.0), lambda: TokenEmbedding(VOCABULARY, WIDTH, 0.0)
+    ))  # fmt: skip
+    np.testing.assert_array_equal(encoder(IDS), encoder(WORDS))
+    lengths = np.int32([4, 4])
+    np.testing.assert_array_equal(fresh(IDS, lengths)[0], fresh(WORDS, lengths)[0])
 
 
 @pytest.mark.parametrize("make", [

@@ -6,6 +6,7 @@ import pytest
 from strtf.layers.crf import crf_log_likelihood
 from strtf.models.base import Task
 from strtf.text.bieos import TagScheme
+from strtf.text.surface import BLANK
 
 LAYERS = 3
 SENTENCES = [(11, []), (7, []), (14, [])]
@@ -52,6 +53,19 @@ def test_the_loss_is_the_sum_over_layers(model, batch):
         for layer in range(LAYERS)
     )
     np.testing.assert_allclose(model.task_losses(batch)[Task.NER], -np.mean(log_p), rtol=1e-5)
+
+
+@pytest.mark.parametrize("num_layers", [1, LAYERS])
+def test_no_entity_begins_or_ends_with_white_space(make_model, pair_batch, num_layers):
+    model, batch = make_model(tasks="ner", tag_layers=num_layers), pair_batch(SENTENCES)
+    scheme = TagScheme(tuple(f"T{n}" for n in range(model.crf.num_tags // 4)))
+    blank = np.random.default_rng(2).random(batch["token_ids"].shape) < 0.3
+    blanked = batch | {"token_ids": batch["token_ids"] + np.int32(blank * BLANK * model.encoder.config.vocabulary_size)}
+    (free, _), (tags, _) = ((np.asarray(a) for a in model.tag(b, model.encode(b))) for b in (batch, blanked))
+    is_edge, blank = np.array([name[0] in "BES" for name in scheme.names]), np.repeat(blank, num_layers, axis=0)
+    inside = np.repeat(np.arange(free.shape[1]) < batch["lengths"][:, None], num_layers, axis=0) & blank
+    assert is_edge[free[inside]].any() and not is_edge[tags[inside]].any()
+    assert any(scheme.decode(row) for row in tags)
 
 
 @pytest.mark.parametrize("temperature", [0.5, 2.0])

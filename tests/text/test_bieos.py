@@ -137,6 +137,12 @@ def test_fragments_are_not_spans(names):
     assert all(end - start == 1 for start, end, _ in SCHEME.decode(tags))
 
 
-@pytest.mark.parametrize("penalty", [SCHEME.start_penalty(), SCHEME.transition_penalty()])
+def test_the_first_and_the_last_token_of_a_span_have_the_edge_penalty():
+    assert [name for name, p in zip(SCHEME.names, SCHEME.edge_penalty(), strict=True) if p] == [
+        name for name in SCHEME.names if name[0] in "BES"
+    ]
+
+
+@pytest.mark.parametrize("penalty", [SCHEME.start_penalty(), SCHEME.transition_penalty(), SCHEME.edge_penalty()])
 def test_penalties_are_finite_float32(penalty):
     assert penalty.dtype == np.float32 and set(np.unique(penalty)) == {-1e4, 0}

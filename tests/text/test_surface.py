@@ -7,6 +7,7 @@ from strtf.text.code_points import NUM_CODE_POINTS
 from strtf.text.surface import (
     ALL_CAPITALS,
     ATTACHED,
+    BLANK,
     INITIAL,
     MIXED,
     NO_CAPITALS,
@@ -40,10 +41,12 @@ def test_case_of_a_token(surface, expected):
     assert letter_case(surface) == expected
 
 
-def test_single_characters_have_the_case_of_a_token():
-    cases = code_point_forms(NUM_CODE_POINTS)
-    assert cases.dtype == np.int32
-    np.testing.assert_array_equal(cases, [letter_case(chr(point)) for point in range(NUM_CODE_POINTS)])
+@pytest.mark.parametrize("cases", [True, False])
+def test_single_characters_are_white_space_or_have_the_case_of_a_token(cases):
+    forms = code_point_forms(NUM_CODE_POINTS, cases)
+    assert forms.dtype == np.int32
+    chars = map(chr, range(NUM_CODE_POINTS))
+    np.testing.assert_array_equal(forms, [BLANK if c.isspace() else letter_case(c) * cases for c in chars])
 
 
 def test_tokens_without_white_space_before_them_are_attached():
