@@ -80,7 +80,9 @@ def test_offsets_count_code_points_of_any_text(stub_extractor, text):
         number: token if len(token) == 1 else "?"
         for token, number in extractor.featurizer.tokenizer.vocabulary.ids.items()
     }
-    folded = "".join(tokens[number % len(tokens)] for number in extractor.featurizer.tokenize(text).encoding.ids.tolist())
+    folded = "".join(
+        tokens[number % len(tokens)] for number in extractor.featurizer.tokenize(text).encoding.ids.tolist()
+    )
     assert len(folded) == len(text)
     [found] = extractor.extract([text])
     assert spans(found) == [(*match.span(), TYPES[match[0][0]]) for match in ENTITY.finditer(folded)]
