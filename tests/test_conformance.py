@@ -34,6 +34,7 @@ COMPILED = {
     for name, options in MODELS.items()
     if options.get("tasks", "joint") == "joint" or BASELINES.get(options.get("system")) in (("ner",), ("rc",))
 }
+TRACED = {name: options for name, options in MODELS.items() if name not in COMPILED}  # the compiled are traced too
 ENCODERS = {name: options for name, options in MODELS.items() if options.get("system", "spert") == "spert"}
 every_model = pytest.mark.parametrize("options", MODELS.values(), ids=MODELS)
 SENTENCES = [(11, [(1, 3, 3, 5), (1, 3, 7, 8)]), (7, []), (14, [(2, 6, 9, 12)])]
@@ -61,7 +62,7 @@ def assert_close(got, expected, atol):
         np.testing.assert_allclose(got[name], expected[name], rtol=1e-6 if atol else 0, atol=atol, err_msg=name)
 
 
-@every_model
+@pytest.mark.parametrize("options", TRACED.values(), ids=TRACED)
 def test_traced_equals_eager(make_model, batch, options):
     model = make_model(num_task_blocks=3, **options)
     assert_close(tf.function(outputs)(model, batch), outputs(model, batch), atol=1e-4)

@@ -18,7 +18,7 @@ from strtf.extraction.predict import predict_run
 from strtf.run_dir import RunDir, read_tensors, write_tensors
 from strtf.training.train import train
 
-EPOCHS = 50
+EPOCHS = 25
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def run(tiny_encoder_dir, tiny_corpus_dir, tmp_path_factory):
         data=DataOptions(data_dir=str(tiny_corpus_dir), dev_data=str(tiny_corpus_dir / "train.jsonl")),
         model=ModelOptions(encoder=str(tiny_encoder_dir), num_task_blocks=2, max_tokens=64, dropout=0.0),
         training=TrainingOptions(
-            epochs=EPOCHS, batch_size=8, learning_rate=2e-3, head_learning_rate=1e-2, negative_keep=0.5
+            epochs=EPOCHS, batch_size=4, learning_rate=2e-3, head_learning_rate=1e-2, negative_keep=0.5
         ),
     )
     train(experiment, run_dir)

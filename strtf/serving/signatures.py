@@ -51,13 +51,21 @@ class ServedModel(tf.Module):
 
     def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
         """By name, traced."""
+        found = {TOKEN_IDS: self.of_token_ids()}
+        if self._texts is not None:
+            found[TEXT] = self.of_texts()
+        return found
+
+    def of_token_ids(self) -> tf.types.experimental.ConcreteFunction:
+        """The signature `token_ids`, traced."""
         ids = [tf.TensorSpec([None, None], tf.int32, "token_ids"), tf.TensorSpec([None], tf.int32, "lengths")]
         ids += [tf.TensorSpec([None, None], tf.int32, "scopes")] if self._by_line else []
-        found = {TOKEN_IDS: tf.function(self._run_tokens, ids, autograph=False).get_concrete_function()}
-        if self._texts is not None:
-            text = (tf.TensorSpec([None], tf.string, "text"),)
-            found[TEXT] = tf.function(self._run_texts, text, autograph=False).get_concrete_function()
-        return found
+        return tf.function(self._run_tokens, ids, autograph=False).get_concrete_function()
+
+    def of_texts(self) -> tf.types.experimental.ConcreteFunction:
+        """The signature `serving_default`, traced; for runs in character mode."""
+        text = (tf.TensorSpec([None], tf.string, "text"),)
+        return tf.function(self._run_texts, text, autograph=False).get_concrete_function()
 
     def _run_texts(self, text):
         with self.weights.scope():

@@ -8,6 +8,7 @@
 Both leave out [CLS] and [SEP], and neither reads a literal "[SEP]" in the text as the special token.
 """
 
+import functools
 from typing import Protocol
 
 import numpy as np
@@ -38,12 +39,19 @@ class CharacterTokenizer:
 
     def __init__(self, vocabulary: Vocabulary, lowercase: bool, forms: bool = False):
         self.vocabulary = vocabulary
-        forms_of_all = code_point_forms(NUM_CODE_POINTS, cases=forms)
-        self.code_point_ids = code_point_ids(vocabulary, lowercase) + forms_of_all * np.int32(len(vocabulary))
+        self.code_point_ids = _table(vocabulary, lowercase, forms)
 
     def encode(self, text: str) -> Encoding:
         starts = np.arange(len(text), dtype=np.int32)
         return Encoding(self.code_point_ids[to_code_points(text)], starts, starts + np.int32(1))
+
+
+@functools.lru_cache(maxsize=4)  # it takes a third of a second, and a program that checks or scores makes several
+def _table(vocabulary: Vocabulary, lowercase: bool, forms: bool) -> np.ndarray:
+    table = code_point_ids(vocabulary, lowercase)
+    table += code_point_forms(NUM_CODE_POINTS, cases=forms) * np.int32(len(vocabulary))
+    table.flags.writeable = False
+    return table
 
 
 class WordPieceTokenizer:

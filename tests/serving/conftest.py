@@ -75,7 +75,7 @@ def served():
     """served(extractor, quantize): a function of texts, or bytes, that runs the signature, not saved."""
 
     def make(extractor, quantize=Quantize.NONE):
-        signature = ServedModel(extractor, StoredWeights(extractor.model, quantize)).signatures()["serving_default"]
+        signature = ServedModel(extractor, StoredWeights(extractor.model, quantize)).of_texts()
         return lambda texts: signature(
             text=tf.constant([t if isinstance(t, bytes) else t.encode() for t in texts], tf.string)
         )

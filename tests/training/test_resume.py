@@ -32,13 +32,6 @@ def uninterrupted(tiny_experiment, tmp_path_factory):
     return run_dir
 
 
-@pytest.fixture(scope="module")
-def uninterrupted_with_options(tiny_experiment, tmp_path_factory):
-    run_dir = RunDir(tmp_path_factory.mktemp("runs") / "options")
-    train(tiny_experiment(**OPTIONS), run_dir)
-    return run_dir
-
-
 def history(run_dir):
     rows = [json.loads(line) for line in run_dir.history.read_text(encoding="utf-8").splitlines()]
     return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
@@ -52,9 +45,10 @@ def assert_same_run(run_dir, expected):
     assert history(run_dir) == history(expected)
 
 
-@pytest.mark.parametrize(("options", "whole"), [({}, "uninterrupted"), (OPTIONS, "uninterrupted_with_options")])
-def test_resuming_in_the_middle_of_an_epoch(tiny_experiment, request, tmp_path, monkeypatch, options, whole):
-    experiment, run_dir = tiny_experiment(checkpoint_steps=2, **options), RunDir(tmp_path / "run")
+def test_resuming_in_the_middle_of_an_epoch(tiny_experiment, tmp_path, monkeypatch):
+    expected, run_dir = RunDir(tmp_path / "whole"), RunDir(tmp_path / "run")
+    train(tiny_experiment(**OPTIONS), expected)
+    experiment = tiny_experiment(checkpoint_steps=2, **OPTIONS)
     taken = 0
 
     def interrupted(self, batch, step=TensorFlowStep.__call__):
@@ -70,7 +64,7 @@ def test_resuming_in_the_middle_of_an_epoch(tiny_experiment, request, tmp_path, 
     state = read_tensors(run_dir.checkpoint)[1]
     assert (state["epoch"], state["step_in_epoch"]) == (1, 4)
     train(experiment, run_dir, resume=True)
-    assert_same_run(run_dir, request.getfixturevalue(whole))
+    assert_same_run(run_dir, expected)
 
 
 def test_resuming_before_the_first_checkpoint(tiny_experiment, uninterrupted, tmp_path, monkeypatch):

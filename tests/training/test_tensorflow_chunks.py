@@ -63,19 +63,26 @@ def chunked(model, batch):
     return chunked_losses_and_gradients(model, batch, lambda task, loss: loss)
 
 
-@pytest.mark.parametrize("shapes", [ExactShapes(SevenPairs()), BucketedShapes(64, SevenPairs())], ids=["exact", "few"])
+EXACT, FEW = ExactShapes(SevenPairs()), BucketedShapes(64, SevenPairs())
+MASKS = [{"rc_mask": mask, "num_task_blocks": 2} for mask in ("pair_focused", "cls_focused")]
+RELATIONS_ALONE = [{"system": system, "tasks": "rc", "units": 8} for system in ("cnn", "rcn", "joint_bilstm")]
+WITH_ENTITIES = [{"system": system, "units": 8} for system in ("joint_bilstm", "spert")]
+HEADS = [
+    {"rc_features": "cls_and_entities", "num_task_blocks": 1},
+    {"tasks": "rc", "num_task_blocks": 4},
+    {"rc_context": True, "num_task_blocks": 2},
+]
+CASES = [
+    *((EXACT, options) for options in (*MASKS, *HEADS, *RELATIONS_ALONE, *WITH_ENTITIES)),
+    # a chunk may have padded pairs, and a batch chunks of two shapes
+    *((FEW, options) for options in (*MASKS, HEADS[0], RELATIONS_ALONE[1], WITH_ENTITIES[1])),
+]
+
+
 @pytest.mark.parametrize(
-    "options",
-    [{"rc_mask": mask, "num_task_blocks": k} for mask in ("pair_focused", "cls_focused") for k in (1, 2, 4)]
-    + [
-        {"rc_features": "cls_and_entities", "num_task_blocks": 2},
-        {"tasks": "rc", "num_task_blocks": 2},
-        {"rc_context": True, "num_task_blocks": 2},
-    ]
-    + [{"system": system, "tasks": "rc", "units": 8} for system in ("cnn", "rcn", "joint_bilstm")]
-    + [{"system": system, "units": 8} for system in ("joint_bilstm", "spert")],
-    ids=lambda options: "-".join(map(str, options.values())),
-)
+    ("shapes", "options"), CASES,
+    ids=["-".join(("few" if s is FEW else "exact", *map(str, o.values()))) for s, o in CASES],
+)  # fmt: skip
 def test_losses_and_gradients_are_those_of_all_pairs_at_once(make, pairs_of_all_sizes, options, shapes):
     model = make(**options)
     losses, gradients = plain(model, batch_of(pairs_of_all_sizes))
