@@ -7,7 +7,7 @@ from strtf.config import Experiment, option_fields
 from strtf.flags import GROUPS
 from strtf.run_dir import read_json, write_json
 
-PATHS = ("data_dir", "train_data", "dev_data", "test_data", "schema", "encoder")
+PATHS = ("data_dir", "train_data", "dev_data", "test_data", "schema", "encoder", "initial_run")
 
 
 def make_record(job, seconds: float) -> dict:

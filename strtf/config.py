@@ -258,6 +258,11 @@ class ModelOptions(Options):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingOptions(Options):
+    initial_run: str = option(
+        "",
+        "A trained run whose weights this one begins with: all of them where the labels are the same (--schema can "
+        "keep them so), else its encoder's.",
+    )
     seed: int = option(0, "Seed of initial weights, data order, dropout and negative sampling.", low=0, high=MAX_SEED)
     epochs: int = option(10, "Passes over the training split.", low=1)
     batch_size: int = option(8, "Sentences per step.", low=1)

@@ -56,18 +56,24 @@ def load_extractor(run_dir: RunDir, experiment: Experiment | None = None, jit_co
     run_dir.require()
     experiment = experiment or run_dir.read_experiment()
     schema = run_dir.read_schema()
-    config, vocabulary = read_as(run_dir.encoder, _encoder_config), Vocabulary.load(run_dir.vocabulary)
-    if len(vocabulary) != config.vocabulary_size:
-        raise StrtfError(
-            f"{run_dir.vocabulary} must hold {config.vocabulary_size} tokens, as many as the run's encoder embeds. "
-            f"Received: a vocabulary of the wrong size, {len(vocabulary)}. Restore the file, or train again."
-        )
+    config, vocabulary = read_encoder(run_dir)
     model = build_model(experiment, config, schema, trains=False)
     values, state = read_tensors(run_dir.weights)
     assign_named(model.trainable_variables, values, str(run_dir.weights))
     extractor = make_extractor(experiment, model, make_featurizer(experiment, schema, vocabulary), jit_compile)
     extractor.decision = Decision.from_json(state, extractor.decision)
     return extractor
+
+
+def read_encoder(run_dir: RunDir) -> tuple[EncoderConfig, Vocabulary]:
+    """The shape of a run's encoder, and what it reads."""
+    config, vocabulary = read_as(run_dir.encoder, _encoder_config), Vocabulary.load(run_dir.vocabulary)
+    if len(vocabulary) != config.vocabulary_size:
+        raise StrtfError(
+            f"{run_dir.vocabulary} must hold {config.vocabulary_size} tokens, as many as the run's encoder embeds. "
+            f"Received: a vocabulary of the wrong size, {len(vocabulary)}. Restore the file, or train again."
+        )
+    return config, vocabulary
 
 
 def _encoder_config(values: dict) -> EncoderConfig:

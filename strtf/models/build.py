@@ -74,9 +74,22 @@ def build_model(experiment: Experiment, config: EncoderConfig, schema: Schema, t
     return model
 
 
+def by_name(variables) -> dict[str, keras.Variable]:
+    """Variables by path, as `named_values` has them."""
+    named = {}
+    for variable in variables:
+        path, number = _AUTO_NUMBER.sub(r"\1", variable.path), 1
+        name = path
+        while name in named:
+            number += 1
+            name = f"{path}#{number}"
+        named[name] = variable
+    return named
+
+
 def named_values(variables) -> dict[str, np.ndarray]:
     """Variables as arrays by path; a path that occurs again gets a number."""
-    return {name: keras.ops.convert_to_numpy(variable) for name, variable in _named(variables).items()}
+    return {name: keras.ops.convert_to_numpy(variable) for name, variable in by_name(variables).items()}
 
 
 def assign_named(variables, values: dict[str, np.ndarray], source: str) -> None:
@@ -85,7 +98,7 @@ def assign_named(variables, values: dict[str, np.ndarray], source: str) -> None:
     Raises:
         StrtfError: lists the names that are missing, unexpected or of another shape.
     """
-    named = _named(variables)
+    named = by_name(variables)
     complaints = [f"{name} missing" for name in named.keys() - values.keys()]
     complaints += [f"{name} unexpected" for name in values.keys() - named.keys()]
     complaints += [
@@ -98,15 +111,3 @@ def assign_named(variables, values: dict[str, np.ndarray], source: str) -> None:
         raise StrtfError(f"{source} must fit the run's config. Received: {shown}. Use the config it was saved with.")
     for name, variable in named.items():
         variable.assign(values[name])
-
-
-def _named(variables) -> dict:
-    named = {}
-    for variable in variables:
-        path, number = _AUTO_NUMBER.sub(r"\1", variable.path), 1
-        name = path
-        while name in named:
-            number += 1
-            name = f"{path}#{number}"
-        named[name] = variable
-    return named

@@ -25,6 +25,7 @@ from strtf.models.build import build_model
 from strtf.pretrained.load import assign_weights, open_pretrained
 from strtf.run_dir import RunDir, read_as, read_json, write_json
 from strtf.schema import Schema
+from strtf.training.initial import begin_with
 from strtf.training.loop import Trainer
 from strtf.training.optimizer import make_optimizer
 from strtf.training.state import TrainingState
@@ -55,6 +56,9 @@ def train(experiment: Experiment, run_dir: RunDir, resume: bool = False) -> Trai
     model = build_model(experiment, pretrained.config, schema)
     if model.pretrained is not None:
         assign_weights(model.pretrained, pretrained.weights)
+    going_on = resume and run_dir.checkpoint.exists()
+    if experiment.training.initial_run and not going_on:
+        print(begin_with(model, RunDir(experiment.training.initial_run), schema, pretrained), flush=True)
     featurizer = make_featurizer(experiment, schema, pretrained.vocabulary)
     featurizer.corpus(dev_split)  # --overlaps=error concerns it too, and should not wait for the first epoch's end
     examples, lost = featurizer.corpus(train_split)
@@ -66,7 +70,7 @@ def train(experiment: Experiment, run_dir: RunDir, resume: bool = False) -> Trai
     step = make_step(model, optimizer, experiment.training)
     extractor = make_extractor(experiment, model, featurizer)
     trainer = Trainer(experiment, run_dir, extractor, step, optimizer, batches, dev_split)
-    if resume and run_dir.checkpoint.exists():
+    if going_on:
         trainer.restore()
         print(f"Resuming after epoch {trainer.state.epoch}, step {trainer.state.step_in_epoch}.", flush=True)
     elif not run_dir.exists():
