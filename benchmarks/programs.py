@@ -20,6 +20,7 @@ from strtf.layers.str_encoder import EncoderConfig
 from strtf.models.build import build_model
 from strtf.pretrained.load import open_pretrained
 from strtf.schema import Schema
+from strtf.training.jax_step import JaxStep
 from strtf.training.optimizer import make_optimizer
 from strtf.training.step import make_step
 from strtf.training.train import batch_shapes
@@ -37,18 +38,32 @@ def program_rows(experiment: Experiment, config: EncoderConfig, accelerator: boo
 
 
 def _run_each_program(experiment: Experiment, config: EncoderConfig) -> None:
+    model, featurizer, batches, optimizer, dev = _prepared(experiment, config)
+    step = make_step(model, optimizer, experiment.training)
+    for batch in one_of_each_shape(batches, experiment.training.epochs):
+        step(batch)
+    extractor = forced_extractor(experiment, model, featurizer, featurizer.corpus(dev)[0])
+    extractor.extract([sentence.text for sentence in dev])
+
+
+def _prepared(experiment: Experiment, config: EncoderConfig):
+    """Model, featurizer, batches, optimizer and development split of a training."""
     train, dev = load_training_splits(experiment.data)
     schema = Schema.from_sentences(train)
     model = build_model(experiment, config, schema)
     featurizer = make_featurizer(experiment, schema, open_pretrained(experiment.model.encoder).vocabulary)
     examples, _ = featurizer.corpus(train)
     batches = TrainingBatches(examples, experiment.training, batch_shapes(experiment, model, examples))
-    total_steps = experiment.training.epochs * batches.steps_per_epoch
-    step = make_step(model, make_optimizer(experiment.training, total_steps, model), experiment.training)
-    for batch in one_of_each_shape(batches, experiment.training.epochs):
-        step(batch)
-    extractor = forced_extractor(experiment, model, featurizer, featurizer.corpus(dev)[0])
-    extractor.extract([sentence.text for sentence in dev])
+    optimizer = make_optimizer(experiment.training, experiment.training.epochs * batches.steps_per_epoch, model)
+    return model, featurizer, batches, optimizer, dev
+
+
+def largest_step(experiment: Experiment, config: EncoderConfig):
+    """A function that makes the step for some devices, and the longest batch, in an accelerator's shapes."""
+    with mock.patch.object(compiled, "has_accelerator", lambda: True):
+        model, _, batches, optimizer, _ = _prepared(experiment, config)
+        batch = max(one_of_each_shape(batches, 1), key=lambda batch: batch["token_ids"].shape)
+    return (lambda devices: JaxStep(model, optimizer, experiment.training, devices)), batch
 
 
 def one_of_each_shape(batches: TrainingBatches, epochs: int) -> Iterator[dict]:

@@ -347,6 +347,12 @@ class TrainingOptions(Options):
     jit_compile: bool = option(
         False, "Compile with XLA: the training step, or, named for predict, the extraction.", operational=True
     )
+    data_parallel: bool = option(
+        False,
+        "On JAX: divide each batch among all devices of the machine. The numbers are those of one device but for "
+        "rounding; --batch_size must be a multiple of the devices.",
+        operational=True,
+    )
     select_by: SelectBy = option(SelectBy.RC_PREDICTED, "Development F1 that chooses the best epoch.")
     patience: int = option(0, "Stop after so many epochs without a better development F1 (0: never).", low=0)
     checkpoint_steps: int = option(

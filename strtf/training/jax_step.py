@@ -15,28 +15,47 @@ from strtf.config import TrainingOptions
 from strtf.layers.precision import at_least_float32
 from strtf.models.base import Task
 from strtf.training.adversarial import adversarial_shift
+from strtf.training.data_parallel import DataParallel
 from strtf.training.step import TrainingStep
 
 
 class JaxStep(TrainingStep):
-    """See `TrainingStep`. Batches of one shape share a program: `BucketedShapes` makes few."""
+    """See `TrainingStep`. Batches of one shape share a program: `BucketedShapes` makes few.
 
-    def __init__(self, model, optimizer, options: TrainingOptions):
+    Args:
+        devices: what shares each batch; None: one device computes.
+    """
+
+    def __init__(self, model, optimizer, options: TrainingOptions, devices: DataParallel | None = None):
         super().__init__(model, optimizer, options)
+        self._devices = devices
         pair_ids = {id(variable) for variable in model.pair_variables()} if Task.RC in model.tasks else ()
         self._of_pairs = [i for i, variable in enumerate(model.trainable_variables) if id(variable) in pair_ids]
         # the whole state: weights, dropout's seeds and other counters, the optimizer's variables
         self._state = model.trainable_variables, model.non_trainable_variables, optimizer.variables
         # the old values are of no use after a step: their memory takes the new ones
-        self._function = jax.jit(self._step, donate_argnums=0)
+        shardings = {}
+        if devices is not None:
+            # of a batch they are those that it comes with
+            shardings = {"in_shardings": (devices.everywhere, None), "out_shardings": devices.everywhere}
+        self._function = jax.jit(self._step, donate_argnums=0, **shardings)
 
     def __call__(self, batch: dict) -> dict[str, float]:
-        values, metrics = self._function([[v.value for v in group] for group in self._state], batch)
+        values, metrics = self._function(*self.arguments(batch))
         # all of this while the device computes; only the metrics are waited for
         for group, new_values in zip(self._state, values, strict=True):
             for variable, value in zip(group, new_values, strict=True):
                 variable.assign(value)
         return {name: float(value) for name, value in jax.device_get(metrics).items()}
+
+    def arguments(self, batch: dict) -> tuple:
+        """What the program is called with."""
+        batch = batch if self._devices is None else self._devices.share(batch)
+        return [[variable.value for variable in group] for group in self._state], batch
+
+    def compiled(self, batch: dict):
+        """The program for such a batch, for those who want to know what it costs."""
+        return self._function.lower(*self.arguments(batch)).compile()
 
     @property
     def num_traces(self) -> int:

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from strtf.config import TrainingOptions
+from strtf.errors import StrtfError
 from strtf.models.base import Task
 
 
@@ -71,11 +72,21 @@ def word_index(model) -> int:
 
 
 def make_step(model, optimizer, options: TrainingOptions) -> TrainingStep:
-    """The step of Keras' backend; the other backend's library is not imported."""
+    """The step of Keras' backend; the other backend's library is not imported.
+
+    Raises:
+        StrtfError: `data_parallel` on TensorFlow, or for a batch that the devices cannot divide.
+    """
     if keras.backend.backend() == "jax":
+        from strtf.training.data_parallel import DataParallel
         from strtf.training.jax_step import JaxStep
 
-        return JaxStep(model, optimizer, options)
+        devices = DataParallel() if options.data_parallel else None
+        if devices:
+            devices.check(options.batch_size)
+        return JaxStep(model, optimizer, options, devices)
+    if options.data_parallel:
+        raise StrtfError("--data_parallel needs JAX. Received: TensorFlow. Set KERAS_BACKEND=jax, or leave it out.")
     from strtf.training.tensorflow_step import TensorFlowStep
 
     return TensorFlowStep(model, optimizer, options)

@@ -1,10 +1,11 @@
 """Takes training steps on whichever backend is set, from weights and batches that do not depend on it.
 
-    KERAS_BACKEND=… python -m tests.training.take_steps ENCODER_DIR CORPUS_DIR RESULT.npz
+    KERAS_BACKEND=… python -m tests.training.take_steps ENCODER_DIR CORPUS_DIR RESULT.npz [CASE …]
 
-Writes, for each case of CASES, `CASE/metric` [steps], `CASE/weight/path` and `CASE/average/path`.
+Writes, for each of these cases, or all of CASES, `CASE/metric` [steps], `CASE/weight/path` and `CASE/average/path`.
 """
 
+import dataclasses
 import itertools
 import sys
 
@@ -59,7 +60,7 @@ def take_steps(encoder_dir: str, corpus_dir: str, model, training, chunks: bool)
     if experiment.training.rdrop_weight:
         repeatable(made)
     optimizer = make_optimizer(experiment.training, STEPS, made)
-    step = make_step(made, optimizer, experiment.training)
+    step = make_step(made, optimizer, dataclasses.replace(experiment.training, data_parallel=has_devices()))
     # without chunks each batch has a shape of its own, and JAX would compile for it
     stream = [batch for epoch in range(STEPS) for _, batch in batches.epoch(epoch if chunks else 0)]
     metrics = [step(batch) for batch in (stream if chunks else stream[:1] * STEPS)[:STEPS]]
@@ -67,6 +68,15 @@ def take_steps(encoder_dir: str, corpus_dir: str, model, training, chunks: bool)
     found |= {f"weight/{path}": value for path, value in weights_of(made).items()}
     with averaged_weights(made, optimizer):
         return found | {f"average/{path}": value for path, value in weights_of(made).items()}
+
+
+def has_devices() -> bool:
+    """Whether a batch can be divided: `--xla_force_host_platform_device_count` makes several devices of a processor."""
+    if keras.backend.backend() != "jax":
+        return False
+    import jax
+
+    return len(jax.devices()) > 1
 
 
 def weights_of(model) -> dict[str, np.ndarray]:
@@ -80,8 +90,8 @@ def repeatable(model) -> None:
 
 
 if __name__ == "__main__":
-    encoder, corpus, result = sys.argv[1:]
+    encoder, corpus, result, *chosen = sys.argv[1:]
     arrays = {}
-    for case, options in CASES.items():
-        arrays |= {f"{case}/{name}": value for name, value in take_steps(encoder, corpus, *options).items()}
+    for case in chosen or CASES:
+        arrays |= {f"{case}/{name}": value for name, value in take_steps(encoder, corpus, *CASES[case]).items()}
     np.savez(result, **arrays)

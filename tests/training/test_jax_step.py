@@ -11,19 +11,25 @@ import pytest
 from tests.training.take_steps import CASES, STEPS
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+DIVIDED = ["chunks", "options"]  # pairs that two devices divide, and pairs that they do not
 EXACT = [case for case in CASES if case != "float16"]
 
 
 @pytest.fixture(scope="module")
 def steps(tiny_encoder_dir, tiny_corpus_dir, tmp_path_factory):
-    """{backend: {"case/metric" or "case/weight/path": values}}; both backends start from the same numbers."""
+    """{backend: {"case/metric" or "case/weight/path": values}}; all start from the same numbers."""
     folder, running = tmp_path_factory.mktemp("steps"), {}
-    for backend in ("tensorflow", "jax"):
-        command = [sys.executable, "-m", "tests.training.take_steps", str(tiny_encoder_dir), str(tiny_corpus_dir)]
-        environment = os.environ | {"KERAS_BACKEND": backend}
-        running[backend] = subprocess.Popen([*command, str(folder / f"{backend}.npz")], cwd=REPOSITORY, env=environment)
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=2"
+    for name, environment, cases in (
+        ("tensorflow", {"KERAS_BACKEND": "tensorflow"}, []),
+        ("jax", {"KERAS_BACKEND": "jax"}, []),
+        ("two devices", {"KERAS_BACKEND": "jax", "XLA_FLAGS": flags}, DIVIDED),
+    ):
+        arguments = [str(tiny_encoder_dir), str(tiny_corpus_dir), str(folder / f"{name}.npz"), *cases]
+        command = [sys.executable, "-m", "tests.training.take_steps", *arguments]
+        running[name] = subprocess.Popen(command, cwd=REPOSITORY, env=os.environ | environment)
     assert {backend: process.wait() for backend, process in running.items()} == dict.fromkeys(running, 0)
-    return {backend: dict(np.load(folder / f"{backend}.npz")) for backend in running}
+    return {name: dict(np.load(folder / f"{name}.npz")) for name in running}
 
 
 def of_case(steps, backend, case):
@@ -60,3 +66,11 @@ def test_averages_are_not_the_last_weights(steps, backend):
     found = of_case(steps, backend, "options")
     weights = {name: value for name, value in found.items() if name.startswith("weight/")}
     assert not any(np.array_equal(value, found[f"average/{name[7:]}"]) for name, value in weights.items())
+
+
+@pytest.mark.parametrize("case", DIVIDED)
+def test_two_devices_take_the_steps_of_one(steps, case):
+    found, expected = of_case(steps, "two devices", case), of_case(steps, "jax", case)
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-5, atol=1e-5, err_msg=name)
