@@ -79,7 +79,8 @@ class CrfTagging(ExtractionModel):
 
     def tag(self, batch, states):
         self.require(Task.NER)
-        emissions = self.emissions(states) + self._blank_penalty(batch)
+        emissions = self.emissions(states)
+        emissions = emissions + self._blank_penalty(batch, emissions.dtype)
         shift = batch["entity_shift"] * self._begins if "entity_shift" in batch else 0.0
         tags, _ = self.crf.decode(emissions + shift, self._tagged(batch), legal=self.legal_decoding)
         return ops.pad(tags, ((0, 0), (1, 0))), emissions  # [B·L, T]
@@ -108,12 +109,12 @@ class CrfTagging(ExtractionModel):
             temperature=batch.get("entity_temperature", 1.0),
         )
 
-    def _blank_penalty(self, batch):
+    def _blank_penalty(self, batch, dtype):
         """Keeps entities from beginning or ending with white space. [B·L, T-1, C]."""
         forms, _ = split_ids(batch["token_ids"][:, 1:], self._vocabulary_size)
-        blank = ops.cast(forms == BLANK, "float32")  # [B, T-1]
+        blank = ops.cast(forms == BLANK, dtype)  # [B, T-1]
         blank = blank if self.num_layers == 1 else ops.repeat(blank, self.num_layers, axis=0)
-        return blank[:, :, None] * self._edge_penalty
+        return blank[:, :, None] * ops.convert_to_tensor(self._edge_penalty, dtype)
 
     def tag_loss(self, batch, states, training=False):
         emissions = self.emissions(states, training)
