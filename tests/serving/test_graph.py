@@ -17,13 +17,11 @@ from strtf.serving.self_check import _as_answer
 SYSTEMS = {
     "entities": {"rc_features": "cls_and_entities", "rc_distance": True},
     "cls_focused": {"rc_mask": "cls_focused", "pair_filter": "seen_types"},
-    "layers": {"tag_layers": 2},
-    "layers_filtered": {"tag_layers": 3, "pair_filter": "seen_types"},
+    "layers": {"tag_layers": 3, "pair_filter": "seen_types"},
     "lines": {"pair_scope": "line", "tag_layers": 2},
     "ner": {"tasks": "ner", "legal_decoding": False},
     "joint_bilstm": {"system": "joint_bilstm"},
     "spert": {"system": "spert"},
-    "bilstm_crf": {"system": "bilstm_crf", "tasks": "ner"},
     "rdcnn": {"system": "rdcnn", "tasks": "ner"},
 }
 
@@ -80,9 +78,8 @@ def test_small_chunks_of_texts_and_windows(served, documents, extractor, monkeyp
     assert_same(answers(served(extractor)(documents)), extractor.extract(documents))
 
 
-@pytest.mark.parametrize("pairs", [1, 7])
-def test_small_chunks_of_pairs(served, documents, extractor, monkeypatch, pairs):
-    monkeypatch.setattr(type(extractor.shapes.memory), "pairs", lambda self, tokens, length: pairs)
+def test_small_chunks_of_pairs(served, documents, extractor, monkeypatch):
+    monkeypatch.setattr(type(extractor.shapes.memory), "pairs", lambda self, tokens, length: 7)
     assert_same(answers(served(extractor)(documents[:3])), extractor.extract(documents[:3]))
 
 
@@ -122,14 +119,12 @@ def test_the_threshold_of_entities(make_extractor, served, documents, extractor)
     assert 0 < sum(len(w.entities) for w in wanted) < sum(len(e.entities) for e in plain)
 
 
-@pytest.mark.parametrize("shift", [-1.0, 1.0])
-def test_the_shift_of_entities(make_extractor, served, documents, extractor, shift):
+def test_the_shift_of_entities(make_extractor, served, documents, extractor):
     documents, shifted = documents[:4], make_extractor(**SYSTEMS["entities"])
-    shifted.decision.entity_shift = shift
+    shifted.decision.entity_shift = 1.0
     found, wanted = answers(served(shifted)(documents)), shifted.extract(documents)
     assert_same(found, wanted)
-    more = sum(len(w.entities) for w in wanted) - sum(len(e.entities) for e in extractor.extract(documents))
-    assert more * shift > 0
+    assert sum(len(w.entities) for w in wanted) > sum(len(e.entities) for e in extractor.extract(documents))
 
 
 def test_the_outputs_keep_their_contract(run, documents):
