@@ -48,7 +48,7 @@ class Trained:
         self.model, self.optimizer = model, make_optimizer(options, 1000, model)
         self.step = TensorFlowStep(model, self.optimizer, options)
         before = [np.array(variable) for variable in model.trainable_variables]
-        self.losses = [self.step(batch) for _ in range(10)]
+        self.losses = [self.step(batch) for _ in range(20)]
         pairs = zip(model.trainable_variables, before, strict=True)
         self.still = [variable.path for variable, old in pairs if np.array_equal(variable, old)]
 
