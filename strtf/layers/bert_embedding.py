@@ -54,8 +54,9 @@ class BertEmbedding(keras.layers.Layer):
     def call(self, token_ids, training=False):
         length = ops.shape(token_ids)[1]
         others = (self.position[:length] + self.segment[0])[None]  # [1, T, D]; the task never joins two sentences
-        words = split_ids(token_ids, self.vocabulary_size)[1]
-        if self.form is not None:
+        if self.form is None:
+            _, words = split_ids(token_ids, self.vocabulary_size)
+        else:
             forms, words = self.form(token_ids)
             others = others + forms  # [B, T, D]
         x = self.norm(ops.take(self.word, words, axis=0) + others)  # [B, T, D]

@@ -78,8 +78,9 @@ def test_small_chunks_of_texts_and_windows(served, documents, extractor, monkeyp
     assert_same(answers(served(extractor)(documents)), extractor.extract(documents))
 
 
-def test_small_chunks_of_pairs(served, documents, extractor, monkeypatch):
-    monkeypatch.setattr(type(extractor.shapes.memory), "pairs", lambda self, tokens, length: 7)
+@pytest.mark.parametrize("pairs", [1, 7])
+def test_small_chunks_of_pairs(served, documents, extractor, monkeypatch, pairs):
+    monkeypatch.setattr(type(extractor.shapes.memory), "pairs", lambda self, tokens, length: pairs)
     assert_same(answers(served(extractor)(documents[:3])), extractor.extract(documents[:3]))
 
 
@@ -119,12 +120,14 @@ def test_the_threshold_of_entities(make_extractor, served, documents, extractor)
     assert 0 < sum(len(w.entities) for w in wanted) < sum(len(e.entities) for e in plain)
 
 
-def test_the_shift_of_entities(make_extractor, served, documents, extractor):
+@pytest.mark.parametrize("shift", [-1.0, 1.0])
+def test_the_shift_of_entities(make_extractor, served, documents, extractor, shift):
     documents, shifted = documents[:4], make_extractor(**SYSTEMS["entities"])
-    shifted.decision.entity_shift = 1.0
+    shifted.decision.entity_shift = shift
     found, wanted = answers(served(shifted)(documents)), shifted.extract(documents)
     assert_same(found, wanted)
-    assert sum(len(w.entities) for w in wanted) > sum(len(e.entities) for e in extractor.extract(documents))
+    more = sum(len(w.entities) for w in wanted) - sum(len(e.entities) for e in extractor.extract(documents))
+    assert more * shift > 0
 
 
 def test_the_outputs_keep_their_contract(run, documents):

@@ -11,7 +11,7 @@ import pytest
 from tests.training.take_steps import CASES, STEPS
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-DIVIDED = "chunks"  # of some the pairs are divided, of others their number is odd
+DIVIDED = "chunks"
 EXACT = [case for case in CASES if case != "float16"]
 
 

@@ -48,7 +48,7 @@ class Trained:
         self.model, self.optimizer = model, make_optimizer(options, 1000, model)
         self.step = TensorFlowStep(model, self.optimizer, options)
         before = [np.array(variable) for variable in model.trainable_variables]
-        self.losses = [self.step(batch) for _ in range(20)]
+        self.losses = [self.step(batch) for _ in range(30)]
         pairs = zip(model.trainable_variables, before, strict=True)
         self.still = [variable.path for variable, old in pairs if np.array_equal(variable, old)]
 
@@ -61,7 +61,7 @@ def trained(request, fresh_model, random_pair_batch):
 def test_losses_of_all_tasks_fall(trained):
     first, *_, last = trained.losses
     assert set(first) == {f"loss_{task}" for task in trained.model.tasks} | {"loss", "gradient_norm", "learning_rate"}
-    assert all(last[f"loss_{task}"] < 0.9 * first[f"loss_{task}"] for task in trained.model.tasks)
+    assert all(last[f"loss_{task}"] < 0.7 * first[f"loss_{task}"] for task in trained.model.tasks)
 
 
 def test_every_weight_learns(trained):

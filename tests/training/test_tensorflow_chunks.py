@@ -68,6 +68,7 @@ MASKS = [{"rc_mask": mask, "num_task_blocks": 2} for mask in ("pair_focused", "c
 RELATIONS_ALONE = [{"system": system, "tasks": "rc", "units": 8} for system in ("cnn", "rcn", "joint_bilstm")]
 WITH_ENTITIES = [{"system": system, "units": 8} for system in ("joint_bilstm", "spert")]
 HEADS = [
+    {"rc_mask": "cls_focused", "num_task_blocks": 4},
     {"rc_features": "cls_and_entities", "num_task_blocks": 1},
     {"tasks": "rc", "num_task_blocks": 4},
     {"rc_context": True, "num_task_blocks": 2},
@@ -75,7 +76,7 @@ HEADS = [
 CASES = [
     *((EXACT, options) for options in (*MASKS, *HEADS, *RELATIONS_ALONE, *WITH_ENTITIES)),
     # a chunk may have padded pairs, and a batch chunks of two shapes
-    *((FEW, options) for options in (*MASKS, HEADS[0], RELATIONS_ALONE[1], WITH_ENTITIES[1])),
+    *((FEW, options) for options in (*MASKS, HEADS[1], RELATIONS_ALONE[1], WITH_ENTITIES[1])),
 ]
 
 
