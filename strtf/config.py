@@ -297,6 +297,13 @@ class TrainingOptions(Options):
     rc_loss_weight: float = option(
         30.0, "Weight of L_rc beside L_ner (paper: 1). L_ner sums over a sentence's tokens, L_rc is a mean.", low=0.0
     )
+    rc_gradient_share: float = option(
+        0.0,
+        "Balance the tasks: --clip_norm is for the gradient of each, at the encoded sentence and in its own layers, "
+        "and L_rc's then counts so many times (0: the losses are added, and all is clipped together; the paper). Long "
+        "sentences have large losses of their tags, beside which those of their relations would hardly count.",
+        low=0.0,
+    )
     rdrop_weight: float = option(
         0.0,
         "R-Drop on relations: classify each pair twice under different dropout, and add so many times the divergence "

@@ -81,8 +81,16 @@ class ExtractionModel(keras.Model):
         """Loss [P] of each pair, from its logits [P, S] and its class [P]: the cross-entropy."""
         return keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
 
+    def own_variables(self, task: Task) -> list[keras.Variable]:
+        """The trainable variables that a task's loss reads, but for those behind the states."""
+        return self.tag_variables() if task is Task.NER else self.pair_variables()
+
+    def tag_variables(self) -> list[keras.Variable]:
+        """`own_variables` of NER, which every model that tags has."""
+        raise NotImplementedError
+
     def pair_variables(self) -> list[keras.Variable]:
-        """The trainable variables that `classify_pairs` reads, but for those behind the states."""
+        """`own_variables` of RC, which every model that classifies pairs has."""
         raise NotImplementedError
 
     def tag(self, batch, states):

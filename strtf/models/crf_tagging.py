@@ -53,6 +53,9 @@ class CrfTagging(ExtractionModel):
         self._begins, self._edge_penalty = scheme.begins(), scheme.edge_penalty()  # [C]
         self.tag_dense.build((None, None, width))
 
+    def tag_variables(self):
+        return self.tag_dense.trainable_variables + self.crf.trainable_variables
+
     @property
     def num_tags(self) -> int:
         """L·C, the emissions of a token; 0 without the task NER."""

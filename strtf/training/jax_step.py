@@ -1,8 +1,8 @@
 """The training step on JAX: losses, gradients, clipping and update in one `jax.jit`, as a pure function of all state.
 
 Keras' variables lend their values to each call and take the new ones back, so model, optimizer and checkpoints are
-used as on TensorFlow. Pairs go through the relation pass in chunks as in `tensorflow_chunks.py`, whose argument holds
-here word for word: each chunk's gradients are made at once, and one program serves any number of chunks.
+used as on TensorFlow. Tasks and chunks of pairs have their gradients by themselves as in `tensorflow_tasks.py` and
+`tensorflow_chunks.py`, whose arguments hold here word for word; one program serves any number of chunks.
 """
 
 import functools
@@ -29,8 +29,8 @@ class JaxStep(TrainingStep):
     def __init__(self, model, optimizer, options: TrainingOptions, devices: DataParallel | None = None):
         super().__init__(model, optimizer, options)
         self._devices = devices
-        pair_ids = {id(variable) for variable in model.pair_variables()} if Task.RC in model.tasks else ()
-        self._of_pairs = [i for i, variable in enumerate(model.trainable_variables) if id(variable) in pair_ids]
+        places = {id(variable): index for index, variable in enumerate(model.trainable_variables)}
+        self._own = {task: [places[id(variable)] for variable in model.own_variables(task)] for task in model.tasks}
         # the whole state: weights, dropout's seeds and other counters, the optimizer's variables
         self._state = model.trainable_variables, model.non_trainable_variables, optimizer.variables
         # the old values are of no use after a step: their memory takes the new ones
@@ -66,20 +66,23 @@ class JaxStep(TrainingStep):
 
     def _step(self, values, batch):
         weights, rest, optimizer_values = values
+        by_task = self.balances_tasks or ("chunks" in batch and Task.RC in self.model.tasks)
+        find = self._by_task if by_task else self._at_once
+        # the learning rate and the scale of the loss are the optimizer's
         with keras.StatelessScope(list(zip(self.optimizer.variables, optimizer_values, strict=True))):
-            scales = {task: self._scaled(task, 1.0) for task in self.model.tasks}
             learning_rate = self._learning_rate()
-        find = self._chunked if "chunks" in batch and Task.RC in self.model.tasks else self._at_once
-        losses, gradients, rest = find(weights, rest, batch, scales)
-        if self.fgm_epsilon:
-            moved = list(weights)
-            moved[self.word_index] += adversarial_shift(gradients[self.word_index], self.fgm_epsilon)
-            _, others, rest = find(moved, rest, batch, scales)
-            gradients = [jnp.add(*pair) for pair in zip(gradients, others, strict=True)]
-        with keras.StatelessScope(list(zip(self.optimizer.variables, optimizer_values, strict=True))):
+            losses, gradients, rest = find(weights, rest, batch)
+            if self.fgm_epsilon:
+                moved = list(weights)
+                moved[self.word_index] += adversarial_shift(gradients[self.word_index], self.fgm_epsilon)
+                _, others, rest = find(moved, rest, batch)
+                gradients = [jnp.add(*pair) for pair in zip(gradients, others, strict=True)]
             gradients, norm = self._clip(gradients)
         weights, optimizer_values = self.optimizer.stateless_apply(optimizer_values, gradients, weights)
         return (weights, rest, optimizer_values), self._metrics(losses, norm, learning_rate)
+
+    def _scales(self):
+        return {task: self._scaled(task, 1.0) for task in self.model.tasks}
 
     def _stateless(self, function, weights, rest):
         """(function(), new values of the other variables) with the model's variables at the given values."""
@@ -89,7 +92,9 @@ class JaxStep(TrainingStep):
             value = function()
         return value, [scope.get_current_value(variable) for variable in others]
 
-    def _at_once(self, weights, rest, batch, scales):
+    def _at_once(self, weights, rest, batch):
+        scales = self._scales()
+
         def scaled(weights):
             losses, new_rest = self._stateless(lambda: self.model.task_losses(batch, training=True), weights, rest)
             return sum(scales[task] * loss for task, loss in losses.items()), (losses, new_rest)
@@ -97,58 +102,72 @@ class JaxStep(TrainingStep):
         gradients, (losses, rest) = jax.grad(scaled, has_aux=True)(weights)
         return losses, gradients, rest
 
-    # -------------------------------------------------------------------- chunks
-    def _chunked(self, weights, rest, batch, scales):
-        def tagged(weights):
-            (states, losses), new_rest = self._stateless(lambda: self._encoded(batch), weights, rest)
+    # ------------------------------------------------------------------- by task
+    def _by_task(self, weights, rest, batch):
+        scales = self._scales()
+
+        def encoded(weights):
+            states, new_rest = self._stateless(lambda: self.model.encode(batch, training=True), weights, rest)
             floating = {name: state for name, state in states.items() if jnp.issubdtype(state.dtype, jnp.floating)}
-            scaled = [scales[task] * loss for task, loss in losses.items()]
-            return (scaled, floating), (states, losses, new_rest)
+            return floating, (states, new_rest)
 
-        (scaled, floating), pull_back, (states, losses, rest) = jax.vjp(tagged, weights, has_aux=True)
-        loss, of_states, of_pairs, rest = self._sums_over_chunks(weights, rest, batch, (states, floating), scales)
-        ones = [jnp.ones_like(loss) for loss in scaled]
-        of_states = {name: total.astype(floating[name].dtype) for name, total in of_states.items()}
-        (gradients,) = pull_back((ones, of_states))
-        for index, gradient in zip(self._of_pairs, of_pairs, strict=True):
-            gradients[index] = gradients[index] + gradient
-        return losses | {Task.RC: loss}, gradients, rest
+        floating, pull_back, (states, rest) = jax.vjp(encoded, weights, has_aux=True)
+        losses, of_states, of_weights = {}, [], {}
+        for task in self.model.tasks:
+            gradient = self._gradient_of(task, weights, states, batch, scales[task])
+            found, (losses[task], rest) = gradient(floating, [weights[index] for index in self._own[task]], rest)
+            if self.balances_tasks:
+                factor = self._balance(task, self._global_norm(at_least_float32(g) for g in jax.tree.leaves(found)))
+                found = jax.tree.map(lambda gradient, by=factor: gradient * jnp.asarray(by, gradient.dtype), found)
+            of_states.append(found[0])
+            of_weights[task] = found[1]
+        total = jax.tree.map(lambda state, *parts: sum(parts).astype(state.dtype), floating, *of_states)
+        (gradients,) = pull_back(total)
+        for task, parts in of_weights.items():
+            for index, part in zip(self._own[task], parts, strict=True):
+                gradients[index] = gradients[index] + part
+        return losses, gradients, rest
 
-    def _encoded(self, batch):
-        states = self.model.encode(batch, training=True)
-        losses = {Task.NER: self.model.tag_loss(batch, states, training=True)} if Task.NER in self.model.tasks else {}
-        return states, losses
-
-    def _sums_over_chunks(self, weights, rest, batch, states, scales):
-        """L_rc, its scaled gradient for the floating states and for `pair_variables`, and the other variables.
-
-        The gradients are summed in float32 (or wider): in half precision, many chunks would lose what later ones add.
-        """
-        states, floating = states
+    def _gradient_of(self, task: Task, weights, states, batch, scale):
+        """Function of the floating states, the task's own weights and the other variables: the gradient of the task's
+        scaled loss for the first two, and (the loss, new values of the other variables)."""
+        gradient = functools.partial(self._gradient, task, weights, states, scale)
+        if task is Task.NER:
+            return gradient(functools.partial(self.model.tag_loss, batch, training=True))
+        if "chunks" not in batch:
+            return gradient(functools.partial(self.model.pair_loss, batch, training=True))
         total_weight = sum(jnp.sum(group["pair_weights"]) for group in batch["chunks"])
+        of_chunk = gradient(lambda states, chunk: self.model.pair_loss(chunk, states, True, total_weight))
+        return functools.partial(_sums_over_chunks, of_chunk, batch["chunks"])
 
-        def scaled(floating, pair_weights, chunk, rest):
+    def _gradient(self, task: Task, weights, states, scale, loss_of):
+        def scaled(floating, own, rest, *arguments):
             merged = list(weights)
-            for index, value in zip(self._of_pairs, pair_weights, strict=True):
+            for index, value in zip(self._own[task], own, strict=True):
                 merged[index] = value
-            of_chunk = functools.partial(self.model.pair_loss, chunk, states | floating, True, total_weight)
-            loss, new_rest = self._stateless(of_chunk, merged, rest)
-            return scales[Task.RC] * loss, (loss, new_rest)
+            loss, rest = self._stateless(lambda: loss_of(states | floating, *arguments), merged, rest)
+            return scale * loss, (loss, rest)
 
-        pair_weights = [weights[index] for index in self._of_pairs]
-        gradients = jax.grad(scaled, argnums=(0, 1), has_aux=True)
+        return jax.grad(scaled, argnums=(0, 1), has_aux=True)
 
-        def add(number, sums, group):
-            *totals, rest = sums
-            chunk = {name: array[number] for name, array in group.items()}
-            (of_states, of_pairs), (loss, rest) = gradients(floating, pair_weights, chunk, rest)
-            values = jax.tree.map(at_least_float32, (loss, of_states, of_pairs))
-            return *jax.tree.map(jnp.add, tuple(totals), values), rest
 
-        wide = jax.tree.map(at_least_float32, (floating, pair_weights))
-        sums = (jnp.zeros(()), *jax.tree.map(jnp.zeros_like, wide), rest)
-        for group in batch["chunks"]:
-            group = dict(group)
-            count = group.pop("num_chunks")
-            sums = jax.lax.fori_loop(0, count, functools.partial(add, group=group), sums)
-        return sums
+def _sums_over_chunks(gradient, chunks, floating, own, rest):
+    """Sums over all chunks of what `gradient` finds for one.
+
+    In float32 (or wider): in half precision, many chunks would lose what later ones add.
+    """
+
+    def add(number, sums, group):
+        totals, rest = sums
+        chunk = {name: array[number] for name, array in group.items()}
+        found, (loss, rest) = gradient(floating, own, rest, chunk)
+        return jax.tree.map(lambda total, value: total + at_least_float32(value), totals, (found, loss)), rest
+
+    zeros = jax.tree.map(lambda value: jnp.zeros_like(at_least_float32(value)), (floating, own))
+    sums = (zeros, jnp.zeros(())), rest
+    for group in chunks:
+        group = dict(group)
+        count = group.pop("num_chunks")
+        sums = jax.lax.fori_loop(0, count, functools.partial(add, group=group), sums)
+    (found, loss), rest = sums
+    return found, (loss, rest)

@@ -14,7 +14,7 @@ class TrainingStep:
     Args:
         model: an `ExtractionModel`.
         optimizer: built for the model's trainable variables.
-        options: clipping norm, weight of L_rc, adversarial training and compilation.
+        options: clipping norm, weight of L_rc, share of its gradient, adversarial training and compilation.
     """
 
     def __init__(self, model, optimizer, options: TrainingOptions):
@@ -24,6 +24,8 @@ class TrainingStep:
         self.fgm_epsilon = options.fgm_epsilon
         self.word_index = word_index(model) if self.fgm_epsilon else None
         self.weights = {Task.NER: 1.0, Task.RC: options.rc_loss_weight}
+        self.shares = {Task.NER: 1.0, Task.RC: options.rc_gradient_share}
+        self.balances_tasks = bool(options.rc_gradient_share) and len(model.tasks) > 1
 
     def __call__(self, batch: dict) -> dict[str, float]:
         raise NotImplementedError
@@ -37,18 +39,29 @@ class TrainingStep:
         """A task's part in the joint loss, scaled where half precision needs it."""
         return self.optimizer.scale_loss(self.weights[task] * loss)
 
+    def _balance(self, task: Task, norm):
+        """What a task's gradient of this norm, at the states and in its own weights, is multiplied by."""
+        return self.shares[task] * self._cut(norm / self.optimizer.scale_loss(1.0))
+
+    def _cut(self, norm):
+        """What brings a gradient of this norm under the clipping norm."""
+        return ops.minimum(1.0, self.clip_norm / (norm + 1e-6)) if self.clip_norm else 1.0
+
     def _global_norm(self, gradients):
         raise NotImplementedError
 
     def _clip(self, gradients):
-        """(gradients under the clipping norm, their norm before), the latter without the scale of the loss."""
+        """(gradients under the clipping norm, their norm before), the latter without the scale of the loss.
+
+        Where tasks are balanced, each has been cut by itself.
+        """
         norm = self._global_norm(gradients)
         norm = norm / self.optimizer.dynamic_scale if self._scales_loss() else norm
-        if not self.clip_norm:
+        if not self.clip_norm or self.balances_tasks:
             return gradients, norm
         # under float16 an overflow makes the norm infinite or NaN: then what overflowed becomes NaN (all where the norm
         # is NaN), and the optimizer skips the step
-        factor = ops.minimum(1.0, self.clip_norm / (norm + 1e-6))
+        factor = self._cut(norm)
         return [gradient * ops.cast(factor, gradient.dtype) for gradient in gradients], norm
 
     def _metrics(self, losses, norm, learning_rate):

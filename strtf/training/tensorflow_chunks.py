@@ -1,50 +1,23 @@
-"""Losses and gradients of a batch whose pairs go through the relation pass in chunks.
+"""L_rc and its gradients over a batch whose pairs go through the relation pass in chunks.
 
-The chunks c share the states s of the sentences, and their losses add up: L_all = L_ner(s) + Σ_c L_c(s, w), with w the
-weights of the relation pass. So the gradients of each L_c with respect to s and w are made at once and summed, and only
-the sum with respect to s goes back through the encoder. One chunk's activations are alive at a time; none is computed
-twice, so dropout has nothing to repeat.
+The chunks c share the states s of the sentences, and their losses add up: L_rc = Σ_c L_c(s, w), with w the weights of
+the relation pass. So the gradients of each L_c with respect to s and w are made at once and summed. One chunk's
+activations are alive at a time; none is computed twice, so dropout has nothing to repeat.
 """
-
-import functools
 
 import tensorflow as tf
 
 from strtf.layers.precision import at_least_float32
-from strtf.models.base import Task
 
 
-def chunked_losses_and_gradients(model, batch, scale):
-    """The model's losses, and the dense gradients of their scaled sum for its trainable variables.
-
-    Args:
-        model: an `ExtractionModel` with the task RC.
-        batch: with `chunks`, see `training_batch`.
-        scale: function of a task and its loss, linear in the loss.
-    """
-    with tf.GradientTape() as tape:
-        states = model.encode(batch, training=True)
-        losses = {Task.NER: model.tag_loss(batch, states, training=True)} if Task.NER in model.tasks else {}
-        scaled = [scale(task, loss) for task, loss in losses.items()]
-    losses[Task.RC], state_sums, pair_sums = sums_over_chunks(
-        model, batch["chunks"], states, functools.partial(scale, Task.RC)
-    )
-    variables = [variable.value for variable in model.trainable_variables]
-    targets = scaled + [states[name] for name in state_sums]
-    upstream = [tf.ones_like(loss) for loss in scaled]
-    upstream += [tf.cast(total, states[name].dtype) for name, total in state_sums.items()]
-    gradients = tape.gradient(targets, variables, output_gradients=upstream)
-    pairs = {variable.path: total for variable, total in zip(model.pair_variables(), pair_sums, strict=True)}
-    parts = [
-        [tf.convert_to_tensor(part) for part in (gradient, pairs.get(variable.path)) if part is not None]
-        for variable, gradient in zip(model.trainable_variables, gradients, strict=True)
-    ]
-    return losses, [tf.add_n(part) for part in parts]
+def floating(states) -> dict[str, tf.Tensor]:
+    """The states that have gradients."""
+    return {name: state for name, state in states.items() if state.dtype.is_floating}
 
 
 def sums_over_chunks(model, chunks, states, scale):
     """L_rc, its gradient by name for the floating states, and for `pair_variables`; summed in float32 (or wider)."""
-    names = [name for name, state in states.items() if state.dtype.is_floating]
+    names = list(floating(states))
     variables = [variable.value for variable in model.pair_variables()]
     total_weight = tf.add_n([tf.reduce_sum(group["pair_weights"]) for group in chunks])
 

@@ -6,7 +6,7 @@ from strtf.config import TrainingOptions
 from strtf.models.base import Task
 from strtf.training.adversarial import adversarial_shift
 from strtf.training.step import TrainingStep
-from strtf.training.tensorflow_chunks import chunked_losses_and_gradients
+from strtf.training.tensorflow_tasks import gradients_by_task
 
 
 class TensorFlowStep(TrainingStep):
@@ -35,8 +35,9 @@ class TensorFlowStep(TrainingStep):
         return tf.function(self._step, input_signature=signature, jit_compile=self.jit_compile, autograph=False)
 
     def _losses_and_gradients(self, batch):
-        if "chunks" in batch and Task.RC in self.model.tasks:
-            return chunked_losses_and_gradients(self.model, batch, self._scaled)
+        if self.balances_tasks or ("chunks" in batch and Task.RC in self.model.tasks):
+            balance = self._balance if self.balances_tasks else None
+            return gradients_by_task(self.model, batch, self._scaled, balance)
         with tf.GradientTape() as tape:
             losses = self.model.task_losses(batch, training=True)
             scaled = tf.add_n([self._scaled(task, loss) for task, loss in losses.items()])

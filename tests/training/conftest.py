@@ -1,11 +1,12 @@
 """Tiny models and the options of a tiny run."""
 
+import contextlib
 import dataclasses
 
 import numpy as np
 import pytest
 
-from strtf.config import DataOptions, Experiment, ModelOptions, Precision, Tasks, TrainingOptions
+from strtf.config import DataOptions, Experiment, ModelOptions, Precision, Tasks, TrainingOptions, from_values
 from strtf.data.features import Example
 from strtf.schema import Direction, RelationClass, Schema, candidate_pairs
 
@@ -75,3 +76,44 @@ def _example(rng, length, number):
         pairs,
         rng.integers(0, 4, len(pairs), np.int32),
     )
+
+
+@pytest.fixture(scope="module")
+def wide_model(tiny_config, tiny_schema):
+    """wide_model(options of the model): a model in float64 with random weights, without dropout."""
+    from strtf.models.build import SYSTEMS
+    from strtf.text.bieos import TagScheme
+
+    def make(**options):
+        options = from_values(ModelOptions, {"dropout": 0.0} | options)
+        scheme = TagScheme(tiny_schema.entity_types)
+        made = SYSTEMS[options.system](tiny_config, options, scheme, tiny_schema.num_classes, dtype="float64")
+        for variable in made.trainable_variables:
+            rng = np.random.default_rng(len(variable.path))
+            variable.assign(rng.normal(1.0 if variable.path.endswith("gamma") else 0.0, 0.3, variable.shape))
+        return made
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def untraced():
+    """untraced(): a context in which steps run without being traced, which costs seconds."""
+
+    @contextlib.contextmanager
+    def run():
+        import tensorflow as tf
+
+        tf.config.run_functions_eagerly(True)
+        try:
+            yield
+        finally:
+            tf.config.run_functions_eagerly(False)
+
+    return run
+
+
+@pytest.fixture
+def eagerly(untraced):
+    with untraced():
+        yield

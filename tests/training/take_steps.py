@@ -32,8 +32,12 @@ CASES = {
     "chunks": ({"num_task_blocks": 3}, {"rc_loss_weight": 10.0}, True),
     "ner": ({"tasks": "ner"}, {"clip_norm": 0.0}, False),
     "float16": ({}, {"precision": "mixed_float16", "rc_loss_weight": 300.0}, False),  # which overflows at first
-    "options": ({}, {"fgm_epsilon": 0.5, "ema_decay": 0.9, "task_block_learning_rate": 3e-3}, False),
-    "options chunks": ({}, {"rdrop_weight": 2.0, "boundary_negatives": 0.5}, True),
+    "options": (
+        {},
+        {"fgm_epsilon": 0.5, "ema_decay": 0.9, "task_block_learning_rate": 3e-3, "rc_gradient_share": 0.5},
+        False,
+    ),
+    "options chunks": ({}, {"rdrop_weight": 2.0, "boundary_negatives": 0.5, "rc_gradient_share": 0.5}, True),
 }
 
 

@@ -43,7 +43,7 @@ class Trained:
     def __init__(self, model, batch):
         options = TrainingOptions(
             learning_rate=3e-3, head_learning_rate=1e-2, task_block_learning_rate=2e-3, warmup=0.0,
-            rc_loss_weight=1.0, ema_decay=0.9, fgm_epsilon=0.5,
+            rc_loss_weight=1.0, rc_gradient_share=1.0, ema_decay=0.9, fgm_epsilon=0.5,
         )  # fmt: skip
         self.model, self.optimizer = model, make_optimizer(options, 1000, model)
         self.step = TensorFlowStep(model, self.optimizer, options)

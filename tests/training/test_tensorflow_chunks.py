@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from strtf.config import ModelOptions, TrainingOptions, from_values
+from strtf.config import TrainingOptions
 from strtf.data.batches import TrainingBatches
 from strtf.data.buckets import BucketedShapes
 from strtf.data.shapes import ExactShapes
 from strtf.models.base import Task
-from strtf.models.build import SYSTEMS
-from strtf.text.bieos import TagScheme
-from strtf.training.tensorflow_chunks import chunked_losses_and_gradients, sums_over_chunks
+from strtf.training.tensorflow_chunks import sums_over_chunks
+from strtf.training.tensorflow_tasks import gradients_by_task
 
 
 class SevenPairs:
@@ -23,26 +22,6 @@ class SevenPairs:
 
     def holds(self, sizes, length):
         return len(sizes) <= 7
-
-
-@pytest.fixture(scope="module")
-def make(tiny_config, tiny_schema, randomize):
-    """make(options of the model): a model in float64 with random weights."""
-
-    def model(**options):
-        options = from_values(ModelOptions, {"dropout": 0.0} | options)
-        scheme = TagScheme(tiny_schema.entity_types)
-        made = SYSTEMS[options.system](tiny_config, options, scheme, tiny_schema.num_classes, dtype="float64")
-        for variable in made.trainable_variables:
-            randomize_variable(variable)
-        return made
-
-    return model
-
-
-def randomize_variable(variable):
-    rng = np.random.default_rng(len(variable.path))
-    variable.assign(rng.normal(1.0 if variable.path.endswith("gamma") else 0.0, 0.3, variable.shape))
 
 
 def batch_of(examples, shapes=None):
@@ -60,7 +39,7 @@ def plain(model, batch):
 
 
 def chunked(model, batch):
-    return chunked_losses_and_gradients(model, batch, lambda task, loss: loss)
+    return gradients_by_task(model, batch, lambda task, loss: loss)
 
 
 EXACT, FEW = ExactShapes(SevenPairs()), BucketedShapes(64, SevenPairs())
@@ -84,8 +63,8 @@ CASES = [
     ("shapes", "options"), CASES,
     ids=["-".join(("few" if s is FEW else "exact", *map(str, o.values()))) for s, o in CASES],
 )  # fmt: skip
-def test_losses_and_gradients_are_those_of_all_pairs_at_once(make, pairs_of_all_sizes, options, shapes):
-    model = make(**options)
+def test_losses_and_gradients_are_those_of_all_pairs_at_once(wide_model, pairs_of_all_sizes, options, shapes):
+    model = wide_model(**options)
     losses, gradients = plain(model, batch_of(pairs_of_all_sizes))
     batch = batch_of(pairs_of_all_sizes, shapes)
     assert all(int(group["num_chunks"]) > 1 for group in batch["chunks"])
@@ -126,9 +105,9 @@ def two_answers(model):
 
 
 @pytest.mark.parametrize("system", ["focused_attention", "rcn"])
-def test_r_drop_over_chunks(make, pairs_of_all_sizes, system):
+def test_r_drop_over_chunks(wide_model, pairs_of_all_sizes, system):
     """As over all pairs at once, and more than without it."""
-    model = make(system=system, tasks="rc", units=8)
+    model = wide_model(system=system, tasks="rc", units=8)
     ordinary, _ = plain(model, batch_of(pairs_of_all_sizes))
     model.rdrop_weight = 2.0
     losses, gradients = plain(two_answers(model), batch_of(pairs_of_all_sizes))
@@ -139,9 +118,9 @@ def test_r_drop_over_chunks(make, pairs_of_all_sizes, system):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9 * np.abs(theirs).max(), err_msg=variable.path)
 
 
-def test_r_drop_draws_two_masks(make, pairs_of_all_sizes):
+def test_r_drop_draws_two_masks(wide_model, pairs_of_all_sizes):
     """Of one model, the loss is no longer the mean of cross-entropies: the two answers differ."""
-    model, batch = make(num_task_blocks=2, dropout=0.3), batch_of(pairs_of_all_sizes)
+    model, batch = wide_model(num_task_blocks=2, dropout=0.3), batch_of(pairs_of_all_sizes)
     states, losses = model.encode(batch), []
     seeds = [variable for variable in model.variables if "seed" in variable.path]
     drawn = [keras.ops.convert_to_numpy(seed) for seed in seeds]
@@ -153,15 +132,15 @@ def test_r_drop_draws_two_masks(make, pairs_of_all_sizes):
     assert losses[1] > losses[0] + 0.01
 
 
-def test_traced_equals_eager(make, pairs_of_all_sizes):
-    model, batch = make(num_task_blocks=2), batch_of(pairs_of_all_sizes, ExactShapes(SevenPairs()))
+def test_traced_equals_eager(wide_model, pairs_of_all_sizes):
+    model, batch = wide_model(num_task_blocks=2), batch_of(pairs_of_all_sizes, ExactShapes(SevenPairs()))
     found, expected = (run(model, batch) for run in (tf.function(chunked, autograph=False), chunked))
     tf.nest.map_structure(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12), found, expected)
 
 
-def test_with_dropout_the_gradient_is_that_of_the_masks_drawn(make, pairs_of_all_sizes):
+def test_with_dropout_the_gradient_is_that_of_the_masks_drawn(wide_model, pairs_of_all_sizes):
     """Along a direction, differences of the loss under the same seeds give the gradient."""
-    model, batch = make(num_task_blocks=2, dropout=0.3), batch_of(pairs_of_all_sizes, ExactShapes(SevenPairs()))
+    model, batch = wide_model(num_task_blocks=2, dropout=0.3), batch_of(pairs_of_all_sizes, ExactShapes(SevenPairs()))
     seeds = [variable for variable in model.variables if "seed" in variable.path]
     drawn = [keras.ops.convert_to_numpy(seed) for seed in seeds]
 
@@ -184,8 +163,8 @@ def test_with_dropout_the_gradient_is_that_of_the_masks_drawn(make, pairs_of_all
     assert (ends[0] - ends[1]) / (2 * step) == pytest.approx(norm, rel=1e-3)
 
 
-def test_each_chunk_draws_masks_of_its_own(make, pairs_of_all_sizes):
-    model, batch = make(num_task_blocks=2, dropout=0.3), batch_of(pairs_of_all_sizes, ExactShapes(SevenPairs()))
+def test_each_chunk_draws_masks_of_its_own(wide_model, pairs_of_all_sizes):
+    model, batch = wide_model(num_task_blocks=2, dropout=0.3), batch_of(pairs_of_all_sizes, ExactShapes(SevenPairs()))
     short, _ = batch["chunks"]
     same = {name: tf.repeat(array[:1], 2, axis=0) for name, array in short.items() if name != "num_chunks"}
     states, losses = model.encode(batch), []

@@ -1,7 +1,5 @@
 """One training step: losses fall, one trace serves all shapes, and the update is AdamW's on dense gradients."""
 
-import contextlib
-
 import keras
 import numpy as np
 import pytest
@@ -24,22 +22,6 @@ def make_step(model, total_steps=1000, **options):
 
 def values(model):
     return {variable.path: keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables}
-
-
-@contextlib.contextmanager
-def untraced():
-    """Runs steps without tracing them, which costs seconds."""
-    tf.config.run_functions_eagerly(True)
-    try:
-        yield
-    finally:
-        tf.config.run_functions_eagerly(False)
-
-
-@pytest.fixture
-def eagerly():
-    with untraced():
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +152,7 @@ def test_each_precision_takes_a_finite_step(tiny_model, random_pair_batch, preci
     assert any(not np.array_equal(value, before[path]) for path, value in values(model).items())
 
 
-def test_compiled_step_equals_the_plain_step(tiny_model, pairs_of_all_sizes):
+def test_compiled_step_equals_the_plain_step(tiny_model, pairs_of_all_sizes, untraced):
     """Compiled, the pairs go in chunks, and each loop over them runs as often as the batch needs it."""
     options = TrainingOptions(batch_size=2, negative_keep=1.0)
     (_, plain), *_ = TrainingBatches(pairs_of_all_sizes, options).epoch(0)
