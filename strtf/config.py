@@ -300,8 +300,8 @@ class TrainingOptions(Options):
     rc_gradient_share: float = option(
         0.0,
         "Balance the tasks: --clip_norm is for the gradient of each, at the encoded sentence and in its own layers, "
-        "and L_rc's then counts so many times (0: the losses are added, and all is clipped together; the paper). Long "
-        "sentences have large losses of their tags, beside which those of their relations would hardly count.",
+        "and L_rc's then counts so many times (0: the losses are added, and all is clipped together; the paper). At "
+        "first L_ner's is many times as long, and what clips it takes L_rc's with it.",
         low=0.0,
     )
     rdrop_weight: float = option(
