@@ -66,8 +66,7 @@ class JaxStep(TrainingStep):
 
     def _step(self, values, batch):
         weights, rest, optimizer_values = values
-        by_task = self.balances_tasks or ("chunks" in batch and Task.RC in self.model.tasks)
-        find = self._by_task if by_task else self._at_once
+        find = self._by_task if self._goes_by_task(batch) else self._at_once
         # the learning rate and the scale of the loss are the optimizer's
         with keras.StatelessScope(list(zip(self.optimizer.variables, optimizer_values, strict=True))):
             learning_rate = self._learning_rate()

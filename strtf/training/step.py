@@ -39,9 +39,17 @@ class TrainingStep:
         """A task's part in the joint loss, scaled where half precision needs it."""
         return self.optimizer.scale_loss(self.weights[task] * loss)
 
+    def _goes_by_task(self, batch) -> bool:
+        """Whether each task's gradient is made by itself, and not that of the joint loss at once."""
+        return self.balances_tasks or ("chunks" in batch and Task.RC in self.model.tasks)
+
     def _balance(self, task: Task, norm):
         """What a task's gradient of this norm, at the states and in its own weights, is multiplied by."""
-        return self.shares[task] * self._cut(norm / self.optimizer.scale_loss(1.0))
+        return self.shares[task] * self._cut(self._unscaled(norm))
+
+    def _unscaled(self, norm):
+        """A norm without the scale of the loss."""
+        return norm / self.optimizer.scale_loss(1.0)
 
     def _cut(self, norm):
         """What brings a gradient of this norm under the clipping norm."""
@@ -51,12 +59,11 @@ class TrainingStep:
         raise NotImplementedError
 
     def _clip(self, gradients):
-        """(gradients under the clipping norm, their norm before), the latter without the scale of the loss.
+        """(gradients under the clipping norm, their unscaled norm before).
 
         Where tasks are balanced, each has been cut by itself.
         """
-        norm = self._global_norm(gradients)
-        norm = norm / self.optimizer.dynamic_scale if self._scales_loss() else norm
+        norm = self._unscaled(self._global_norm(gradients))
         if not self.clip_norm or self.balances_tasks:
             return gradients, norm
         # under float16 an overflow makes the norm infinite or NaN: then what overflowed becomes NaN (all where the norm

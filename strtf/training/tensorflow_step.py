@@ -3,7 +3,6 @@
 import tensorflow as tf
 
 from strtf.config import TrainingOptions
-from strtf.models.base import Task
 from strtf.training.adversarial import adversarial_shift
 from strtf.training.step import TrainingStep
 from strtf.training.tensorflow_tasks import gradients_by_task
@@ -35,7 +34,7 @@ class TensorFlowStep(TrainingStep):
         return tf.function(self._step, input_signature=signature, jit_compile=self.jit_compile, autograph=False)
 
     def _losses_and_gradients(self, batch):
-        if self.balances_tasks or ("chunks" in batch and Task.RC in self.model.tasks):
+        if self._goes_by_task(batch):
             balance = self._balance if self.balances_tasks else None
             return gradients_by_task(self.model, batch, self._scaled, balance)
         with tf.GradientTape() as tape:
