@@ -1,5 +1,7 @@
 """What every model must do: run traced, compiled, in mixed precision, and come back from its named values."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -43,6 +45,12 @@ SENTENCES = [(11, [(1, 3, 3, 5), (1, 3, 7, 8)]), (7, []), (14, [(2, 6, 9, 12)])]
 @pytest.fixture
 def batch(pair_batch):
     return {name: tf.constant(value) for name, value in pair_batch(SENTENCES).items()}
+
+
+@pytest.fixture(scope="module")
+def plain_model(make_model):
+    """plain_model(**options): a model without dropout that no test changes, made once."""
+    return functools.cache(functools.partial(make_model, dropout=0.0))
 
 
 def outputs(model, batch):
@@ -100,9 +108,9 @@ def test_named_values_bring_a_model_back(make_model, batch, options):
 
 
 @every_model
-def test_padding_changes_nothing(make_model, pair_batch, options):
+def test_padding_changes_nothing(plain_model, pair_batch, options):
     """Padded sentences and pairs, with tokens and tags of any kind in the padding."""
-    model, plain = make_model(dropout=0.0, **options), pair_batch(SENTENCES)
+    model, plain = plain_model(**options), pair_batch(SENTENCES)
     wide = pair_batch(SENTENCES, round_up=lambda size, axis: size + 3, seed=1)
     for name in ("token_ids", "tags"):
         for row, (length, _) in enumerate(SENTENCES):
@@ -121,9 +129,9 @@ def test_padding_changes_nothing(make_model, pair_batch, options):
 
 
 @every_model
-def test_neither_company_nor_order_matters(make_model, pair_batch, options):
+def test_neither_company_nor_order_matters(plain_model, pair_batch, options):
     """Each sentence alone, its pairs in reverse, against all together."""
-    model, together = make_model(dropout=0.0, **options), pair_batch(SENTENCES)
+    model, together = plain_model(**options), pair_batch(SENTENCES)
     expected, pairs = outputs(model, together), 0
     for row, (length, spans) in enumerate(SENTENCES):
         alone = pair_batch([(length, spans[::-1])]) | {"token_ids": together["token_ids"][row : row + 1, :length]}

@@ -126,7 +126,7 @@ def test_a_corpus_without_annotation(train, corpus, missing, message):
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("--num_task_blocks=5", "--num_task_blocks (K) must be at most 4"),
+        ("--num_task_blocks=4", "--num_task_blocks (K) must be at most 3"),
         ("--num_task_blocks=0", "with K = 0 no block is focused"),
         ("--max_tokens=512", "--max_tokens must be at most 64"),
         ("--encoder=bert_base_martian", "Received: 'bert_base_martian'"),

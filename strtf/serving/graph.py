@@ -14,7 +14,7 @@ from strtf.extraction.extractor import PADDED_TOKENS, Extractor
 from strtf.models.base import Task
 from strtf.schema import Direction
 from strtf.serving.pairs import PairScorer, enumerate_pairs, rivals_between
-from strtf.serving.spans import Spans, decode_tags, merge_layers, without_overlaps
+from strtf.serving.spans import Spans, decode_tags, merge_layers, text_order, without_overlaps
 from strtf.serving.texts import CharacterIds, Texts, decode_texts
 from strtf.serving.windows import Windows, cut_windows
 from strtf.text.bieos import PREFIXES
@@ -196,6 +196,8 @@ class TextGraph:
         apart = spans.layer * (base[-1] + texts.lengths[windows.text[-1]] + 1)  # layers do not touch
         kept = without_overlaps(*(column + apart for column in _on_one_axis(spans, offset)))
         spans = spans.choose(kept)
+        if self.tokens.num_layers > 1:
+            spans = spans.choose(text_order(*_on_one_axis(spans, offset)))
         stop, first_window, held = _pairs_in_windows(windows, window_base, offset, *_on_one_axis(spans, offset))
         same = _same(self._line_of(texts, windows, spans)) if self.by_line else None
         batch = {"token_ids": token_ids, "lengths": lengths}

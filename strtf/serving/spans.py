@@ -101,6 +101,16 @@ def without_overlaps(first, last):
     return tf.scatter_nd(kept[:, None], tf.ones_like(kept), tf.shape(number)) > 0
 
 
+def text_order(first, last):
+    """The order of spans [n] by start, then end; equal ones as they are: int32 [n].
+
+    Where a layer of a window finds a span that begins in what it shares with the window before, another layer of that
+    may have found one behind it.
+    """
+    order = tf.argsort(last, stable=True)
+    return tf.gather(order, tf.argsort(tf.gather(first, order), stable=True))
+
+
 def _shifted(values, before):
     """[n]: the value to the left; `before` at the left end."""
     return tf.concat([tf.fill([1], before), values[:-1]], axis=0)

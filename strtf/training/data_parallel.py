@@ -42,6 +42,10 @@ class DataParallel:
                 f"Received: {batch_size}. Try {max(batch_size // len(self), 1) * len(self)}."
             )
 
+    def repeat(self, arrays: list) -> list:
+        """The arrays, on all devices; those that are there already as they are."""
+        return [a if a.sharding == self.everywhere else jax.device_put(a, self.everywhere) for a in arrays]
+
     def share(self, batch: dict) -> dict:
         """A batch in parts: sentences and pairs by their first axis, those of stacked chunks [C, P] by the second."""
         shared = {name: self._part(array, 0) for name, array in batch.items() if name != "chunks"}

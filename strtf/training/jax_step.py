@@ -50,8 +50,11 @@ class JaxStep(TrainingStep):
 
     def arguments(self, batch: dict) -> tuple:
         """What the program is called with."""
-        batch = batch if self._devices is None else self._devices.share(batch)
-        return [[variable.value for variable in group] for group in self._state], batch
+        state = [[variable.value for variable in group] for group in self._state]
+        if self._devices is None:
+            return state, batch
+        # placed by hand: state that lies on one device, as it does at first, would have a program of its own
+        return [self._devices.repeat(group) for group in state], self._devices.share(batch)
 
     def compiled(self, batch: dict):
         """The program for such a batch, for those who want to know what it costs."""

@@ -15,8 +15,8 @@ def experiment(**model):
 
 class TestBuildModel:
     def test_more_task_blocks_than_blocks(self, tiny_config, tiny_schema):
-        with pytest.raises(StrtfError, match=r"--num_task_blocks \(K\) must be at most 4, .* Received: 5"):
-            build_model(experiment(num_task_blocks=5), tiny_config, tiny_schema)
+        with pytest.raises(StrtfError, match=r"--num_task_blocks \(K\) must be at most 3, .* Received: 4"):
+            build_model(experiment(num_task_blocks=4), tiny_config, tiny_schema)
 
     def test_windows_longer_than_the_positions(self, tiny_config, tiny_schema):
         with pytest.raises(StrtfError, match=r"--max_tokens must be at most 64, .* Received: 65"):
@@ -35,7 +35,7 @@ class TestBuildModel:
         with pytest.raises(StrtfError, match="num_task_blocks must be at least 1"):
             experiment(num_task_blocks=0)
 
-    @pytest.mark.parametrize(("tasks", "num_task_blocks"), [(Tasks.JOINT, 4), (Tasks.NER, 0)])
+    @pytest.mark.parametrize(("tasks", "num_task_blocks"), [(Tasks.JOINT, 3), (Tasks.NER, 0)])
     def test_k_at_its_bounds(self, tiny_config, tiny_schema, tasks, num_task_blocks):
         model = build_model(experiment(tasks=tasks, num_task_blocks=num_task_blocks), tiny_config, tiny_schema)
         assert len(model.encoder.task_blocks) == num_task_blocks

@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from strtf.config import Quantize
 from strtf.errors import StrtfError
-from strtf.extraction.decision import Decision
 from strtf.serving import graph as graph_module
 from strtf.serving.bare_run import answers
 from strtf.serving.self_check import _as_answer
@@ -44,6 +43,18 @@ def extractor(make_extractor):
 @pytest.fixture(scope="module")
 def run(served, extractor):
     return served(extractor)
+
+
+@pytest.fixture
+def decided(extractor, monkeypatch):
+    """decided(**changes): `extractor` itself, for this test with another decision."""
+    before = extractor.decision
+
+    def make(**changes):
+        monkeypatch.setattr(extractor, "decision", dataclasses.replace(before, **changes))
+        return extractor
+
+    return make
 
 
 @pytest.mark.parametrize("options", SYSTEMS.values(), ids=SYSTEMS)
@@ -98,35 +109,36 @@ def test_five_thousand_characters(run, extractor, documents):
     assert_same(answers(run([text])), extractor.extract([text]))
 
 
-def test_the_probability_of_relations(make_extractor, served, documents, extractor):
+def test_the_probability_of_relations(decided, served, documents):
     """Of the triple, as a temperature, a line and the entities make it."""
-    documents, strict = documents[:4], make_extractor(**SYSTEMS["entities"])
-    strict.decision = Decision(entity_temperature=1.5, relation_slope=0.8, relation_offset=-0.5, relation_ends=1.0)
-    strict.decision.relation_threshold = 0.0
-    probabilities = sorted(p for found in strict.extract(documents) for p in found.relation_probabilities)
-    strict.decision.relation_threshold = sum(probabilities[-7:-5]) / 2
+    documents = documents[:4]
+    options = {"entity_temperature": 1.5, "relation_slope": 0.8, "relation_offset": -0.5, "relation_ends": 1.0}
+    extracted = decided(**options, relation_threshold=0.0).extract(documents)
+    probabilities = sorted(p for found in extracted for p in found.relation_probabilities)
+    strict = decided(**options, relation_threshold=sum(probabilities[-7:-5]) / 2)
     found, wanted = answers(served(strict)(documents)), strict.extract(documents)
     assert_same(found, wanted)
     assert sum(len(w.relations) for w in wanted) == 6
 
 
-def test_the_threshold_of_entities(make_extractor, served, documents, extractor):
-    documents, strict = documents[:4], make_extractor(**SYSTEMS["entities"])
-    plain = extractor.extract(documents)
+def test_the_threshold_of_entities(decided, served, documents):
+    documents = documents[:4]
+    plain = decided().extract(documents)
     probabilities = sorted(p for found in plain for p in found.entity_probabilities)
-    strict.decision.entity_threshold = sum(probabilities[len(probabilities) // 2 :][:2]) / 2  # between two values
+    strict = decided(entity_threshold=sum(probabilities[len(probabilities) // 2 :][:2]) / 2)  # between two values
     found, wanted = answers(served(strict)(documents)), strict.extract(documents)
     assert_same(found, wanted)
     assert 0 < sum(len(w.entities) for w in wanted) < sum(len(e.entities) for e in plain)
 
 
 @pytest.mark.parametrize("shift", [-1.0, 1.0])
-def test_the_shift_of_entities(make_extractor, served, documents, extractor, shift):
-    documents, shifted = documents[:4], make_extractor(**SYSTEMS["entities"])
-    shifted.decision.entity_shift = shift
+def test_the_shift_of_entities(decided, served, documents, shift):
+    documents = documents[:4]
+    plain = decided().extract(documents)
+    shifted = decided(entity_shift=shift)
     found, wanted = answers(served(shifted)(documents)), shifted.extract(documents)
     assert_same(found, wanted)
-    more = sum(len(w.entities) for w in wanted) - sum(len(e.entities) for e in extractor.extract(documents))
+    more = sum(len(w.entities) for w in wanted) - sum(len(e.entities) for e in plain)
     assert more * shift > 0
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strtf.extraction.extractor import _Span, _without_overlaps
-from strtf.serving.spans import decode_tags, without_overlaps
+from strtf.serving.spans import decode_tags, text_order, without_overlaps
 from strtf.text.bieos import TagScheme
 
 
@@ -50,3 +50,9 @@ def test_of_two_firsts_the_longer_stays_whatever_their_order():
     for last in ([3, 5], [5, 3]):
         kept = without_overlaps(np.int32([2, 2]), np.int32(last)).numpy()
         assert np.int32(last)[kept].tolist() == [5]
+
+
+def test_text_order_is_stable():
+    places = [(4, 5), (3, 9), (3, 4), (4, 5), (0, 9)]
+    first, last = np.int32(places).T
+    assert text_order(first, last).numpy().tolist() == sorted(range(len(places)), key=places.__getitem__)

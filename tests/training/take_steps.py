@@ -1,8 +1,8 @@
 """Takes training steps on whichever backend is set, from weights and batches that do not depend on it.
 
-    KERAS_BACKEND=… python -m tests.training.take_steps ENCODER_DIR CORPUS_DIR RESULT.npz [CASE …]
+    KERAS_BACKEND=… python -m tests.training.take_steps ENCODER_DIR CORPUS_DIR RESULT.npz CASE …
 
-Writes, for each of these cases, or all of CASES, `CASE/metric` [steps], `CASE/weight/path` and `CASE/average/path`.
+Writes, for each of these cases, `CASE/metric` [steps], `CASE/weight/path` and `CASE/average/path`.
 """
 
 import dataclasses
@@ -67,7 +67,8 @@ def take_steps(encoder_dir: str, corpus_dir: str, model, training, chunks: bool)
     step = make_step(made, optimizer, dataclasses.replace(experiment.training, data_parallel=has_devices()))
     # without chunks each batch has a shape of its own, and JAX would compile for it
     stream = [batch for epoch in range(STEPS) for _, batch in batches.epoch(epoch if chunks else 0)]
-    metrics = [step(batch) for batch in (stream if chunks else stream[:1] * STEPS)[:STEPS]]
+    taken = (stream if chunks else stream[:1] * STEPS)[:STEPS]
+    metrics = [step(batch) | {"programs": step.num_traces} for batch in taken]
     found = {name: np.array([row[name] for row in metrics]) for name in metrics[0]}
     found |= {f"weight/{path}": value for path, value in weights_of(made).items()}
     with averaged_weights(made, optimizer):
@@ -94,8 +95,8 @@ def repeatable(model) -> None:
 
 
 if __name__ == "__main__":
-    encoder, corpus, result, *chosen = sys.argv[1:]
+    encoder, corpus, result, *cases = sys.argv[1:]
     arrays = {}
-    for case in chosen or CASES:
+    for case in cases:
         arrays |= {f"{case}/{name}": value for name, value in take_steps(encoder, corpus, *CASES[case]).items()}
     np.savez(result, **arrays)

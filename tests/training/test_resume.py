@@ -1,5 +1,6 @@
 """An interrupted training, resumed, ends with the very weights of an uninterrupted one."""
 
+import functools
 import json
 import os
 import pathlib
@@ -25,10 +26,16 @@ OPTIONS = {"task_block_learning_rate": 2e-3, "ema_decay": 0.9, "boundary_negativ
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tiny_experiment, tmp_path_factory):
+def experiment(tiny_experiment):
+    """experiment(…): options of one run, those above among them."""
+    return functools.partial(tiny_experiment, **OPTIONS)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(experiment, tmp_path_factory):
     """Two epochs in one go."""
     run_dir = RunDir(tmp_path_factory.mktemp("runs") / "uninterrupted")
-    train(tiny_experiment(), run_dir)
+    train(experiment(), run_dir)
     return run_dir
 
 
@@ -45,10 +52,8 @@ def assert_same_run(run_dir, expected):
     assert history(run_dir) == history(expected)
 
 
-def test_resuming_in_the_middle_of_an_epoch(tiny_experiment, tmp_path, monkeypatch):
-    expected, run_dir = RunDir(tmp_path / "whole"), RunDir(tmp_path / "run")
-    train(tiny_experiment(**OPTIONS), expected)
-    experiment = tiny_experiment(checkpoint_steps=2, **OPTIONS)
+def test_resuming_in_the_middle_of_an_epoch(experiment, uninterrupted, tmp_path, monkeypatch):
+    options, run_dir = experiment(checkpoint_steps=2), RunDir(tmp_path / "run")
     taken = 0
 
     def interrupted(self, batch, step=TensorFlowStep.__call__):
@@ -60,32 +65,32 @@ def test_resuming_in_the_middle_of_an_epoch(tiny_experiment, tmp_path, monkeypat
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(TensorFlowStep, "__call__", interrupted)
-        train(experiment, run_dir)
+        train(options, run_dir)
     state = read_tensors(run_dir.checkpoint)[1]
     assert (state["epoch"], state["step_in_epoch"]) == (1, 4)
-    train(experiment, run_dir, resume=True)
-    assert_same_run(run_dir, expected)
+    train(options, run_dir, resume=True)
+    assert_same_run(run_dir, uninterrupted)
 
 
-def test_resuming_before_the_first_checkpoint(tiny_experiment, uninterrupted, tmp_path, monkeypatch):
+def test_resuming_before_the_first_checkpoint(experiment, uninterrupted, tmp_path, monkeypatch):
     """The run directory is there, and nothing is saved yet: training starts anew in it."""
-    experiment, run_dir = tiny_experiment(), RunDir(tmp_path / "run")
+    run_dir = RunDir(tmp_path / "run")
 
     def interrupted(self, batch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(TensorFlowStep, "__call__", interrupted)
-        train(experiment, run_dir)
+        train(experiment(), run_dir)
     assert run_dir.exists() and not run_dir.checkpoint.exists()
-    train(experiment, run_dir, resume=True)
+    train(experiment(), run_dir, resume=True)
     assert_same_run(run_dir, uninterrupted)
 
 
-def test_a_killed_process_goes_on(tiny_experiment, uninterrupted, tmp_path):
+def test_a_killed_process_goes_on(experiment, uninterrupted, tmp_path):
     run_dir = RunDir(tmp_path / "run")
     arguments = [sys.executable, "-m", "strtf.train", f"--run_dir={run_dir.path}", "--checkpoint_steps=1", "--resume"]
-    for group in tiny_experiment().to_json().values():
+    for group in experiment().to_json().values():
         arguments += [f"--{name}={value}" for name, value in group.items() if name != "checkpoint_steps"]
     quiet = {"cwd": REPOSITORY, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": os.environ}
     with subprocess.Popen(arguments, **quiet) as process:
@@ -108,13 +113,13 @@ def in_second_epoch(run_dir):
     return state["epoch"] == 1 and state["step_in_epoch"] > 0
 
 
-def test_another_seed_is_another_run(uninterrupted, tiny_experiment):
+def test_another_seed_is_another_run(uninterrupted, experiment):
     with pytest.raises(StrtfError, match="must hold the same experiment.*--seed: 3 against 4"):
-        train(tiny_experiment(seed=4), uninterrupted, resume=True)
+        train(experiment(seed=4), uninterrupted, resume=True)
 
 
-def test_resuming_a_finished_run_changes_nothing(uninterrupted, tiny_experiment):
+def test_resuming_a_finished_run_changes_nothing(uninterrupted, experiment):
     before = uninterrupted.checkpoint.read_bytes()
-    state = train(tiny_experiment(), uninterrupted, resume=True)
+    state = train(experiment(), uninterrupted, resume=True)
     assert state.epoch == 2
     assert uninterrupted.checkpoint.read_bytes() == before

@@ -47,9 +47,9 @@ MASKS = [{"rc_mask": mask, "num_task_blocks": 2} for mask in ("pair_focused", "c
 RELATIONS_ALONE = [{"system": system, "tasks": "rc", "units": 8} for system in ("cnn", "rcn", "joint_bilstm")]
 WITH_ENTITIES = [{"system": system, "units": 8} for system in ("joint_bilstm", "spert")]
 HEADS = [
-    {"rc_mask": "cls_focused", "num_task_blocks": 4},
+    {"rc_mask": "cls_focused", "num_task_blocks": 3},
     {"rc_features": "cls_and_entities", "num_task_blocks": 1},
-    {"tasks": "rc", "num_task_blocks": 4},
+    {"tasks": "rc", "num_task_blocks": 3},
     {"rc_context": True, "num_task_blocks": 2},
 ]
 CASES = [
