@@ -16,7 +16,8 @@ from strtf.serving.self_check import _as_answer
 SYSTEMS = {
     "entities": {"rc_features": "cls_and_entities", "rc_distance": True},
     "cls_focused": {"rc_mask": "cls_focused", "pair_filter": "seen_types"},
-    "layers": {"tag_layers": 3, "pair_filter": "seen_types"},
+    # many small windows: layers of two windows find entities in turn
+    "layers": {"tag_layers": 3, "pair_filter": "seen_types", "max_tokens": 16, "window_overlap": 4},
     "lines": {"pair_scope": "line", "tag_layers": 2},
     "ner": {"tasks": "ner", "legal_decoding": False},
     "joint_bilstm": {"system": "joint_bilstm"},
