@@ -40,7 +40,8 @@ class Comparison(NamedTuple):
 def evaluate(extractor: Extractor, sentences: Sequence[Sentence], found: Sequence[Extraction] | None = None,
              given: Sequence[dict] | None = None) -> dict:  # fmt: skip
     """All scores of a split; arguments as of `compare_answers`, result as of `summarize`."""
-    return summarize(compare_answers(extractor, sentences, found, given), lost_items(extractor, sentences))
+    _, lost = extractor.featurizer.corpus(sentences)
+    return summarize(compare_answers(extractor, sentences, found, given), lost)
 
 
 def compare_answers(extractor: Extractor, sentences: Sequence[Sentence], found: Sequence[Extraction] | None = None,
@@ -108,13 +109,11 @@ def find_calibration(sentences: Sequence[Sentence], found: Sequence[Extraction])
     return {name: calibration(*zip(*each, strict=True)) for name, each in answers.items() if each}
 
 
-def lost_items(extractor: Extractor, sentences: Sequence[Sentence]) -> collections.Counter:
-    """Gold items that tags or windows cannot represent: {cause: count}."""
-    return extractor.featurizer.corpus(sentences)[1]
-
-
 def summarize(rows: dict[str, Comparison], lost: collections.Counter) -> dict:
     """Scores, as `--json` has them.
+
+    Args:
+        lost: gold items that tags or windows cannot represent: {cause: count}, see `Featurizer.corpus`.
 
     Returns:
         {row of ROWS: {precision, recall, f1, gold, predicted, correct}, "per_type": {row: {type: the same}},

@@ -1,5 +1,7 @@
 """A trained run on one of its splits: scores (`python -m strtf.evaluate`) and thresholds (`python -m strtf.tune`)."""
 
+import collections
+
 from strtf.config import Experiment
 from strtf.data.load import load_split, load_training_splits
 from strtf.device import describe_device
@@ -7,10 +9,8 @@ from strtf.evaluation.error_page import write_error_page
 from strtf.evaluation.errors import count_errors
 from strtf.evaluation.evaluate import (
     compare_answers,
-    evaluate,
     find_calibration,
     find_errors,
-    lost_items,
     score_table,
     summarize,
 )
@@ -47,12 +47,12 @@ def evaluate_run(
     experiment = run_dir.require().read_experiment().override(given)
     # before the work: the training split may be gone
     known = known_mentions(_training_split(run_dir, given)) if seen_mentions else None
-    extractor, sentences = _open(run_dir, split, experiment)
+    extractor, sentences, lost = _open(run_dir, split, experiment)
     rules = (read_as(run_dir.rules, TypePairRule.from_json), read_as(run_dir.rules, NearestRule.from_json))
     found = extractor.extract([s.text for s in sentences]) if Task.NER in extractor.model.tasks else None
     rows = compare_answers(extractor, sentences, found, rules=rules, known=known)
     errors = find_errors(sentences, rows)
-    scores = summarize(rows, lost_items(extractor, sentences))
+    scores = summarize(rows, lost)
     scores |= {"errors": {name: count_errors(*rows[name], each) for name, each in errors.items()}}
     if found:
         scores |= {"calibration": find_calibration(sentences, found)}
@@ -75,10 +75,10 @@ def tune_run(run_dir: RunDir, given: dict[str, dict]) -> str:
         StrtfError: no such run or split; types that training never showed.
     """
     experiment = run_dir.require().read_experiment().override(given)
-    extractor, sentences = _open(run_dir, "dev", experiment)
+    extractor, sentences, lost = _open(run_dir, "dev", experiment)
     before = extractor.decision.to_json()
     answers = tune_decision(extractor, sentences, experiment.training)
-    scores = evaluate(extractor, sentences, *answers)
+    scores = summarize(compare_answers(extractor, sentences, *answers), lost)
     chosen = extractor.decision.to_json()
     write_tensors(run_dir.weights, read_tensors(run_dir.weights)[0], chosen)
     changes = (f"{name} {before[name]:.2f} → {now:.2f}" for name, now in chosen.items())
@@ -91,11 +91,12 @@ def _training_split(run_dir: RunDir, given: dict[str, dict]) -> list[Sentence]:
     return load_training_splits(run_dir.read_experiment().override({"data": elsewhere}).data)[0]
 
 
-def _open(run_dir: RunDir, split: str, experiment: Experiment) -> tuple[Extractor, list[Sentence]]:
+def _open(run_dir: RunDir, split: str, experiment: Experiment) -> tuple[Extractor, list[Sentence], collections.Counter]:
+    """What extracts, from what, and what of the gold standard it cannot represent."""
     run_dir.read_schema().check(sentences := load_split(experiment.data, split))
     extractor = load_extractor(run_dir, experiment)
-    examples, _ = extractor.featurizer.corpus(sentences)
+    examples, lost = extractor.featurizer.corpus(sentences)
     cost = extraction_cost(extractor, [sentence.text for sentence in sentences], examples)
     # pairs of predicted entities, and of gold entities
     announce(extractor, cost, f"{split} split", times=len(extractor.model.tasks))
-    return extractor, sentences
+    return extractor, sentences, lost
