@@ -96,7 +96,7 @@ def test_a_killed_process_goes_on(experiment, uninterrupted, tmp_path):
     with subprocess.Popen(arguments, **quiet) as process:
         deadline = time.monotonic() + 120
         while not in_second_epoch(run_dir) and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.01)
+            time.sleep(0.05)
         os.kill(process.pid, signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL, "it must not have finished"
     state = read_tensors(run_dir.checkpoint)[1]
