@@ -250,6 +250,13 @@ class ModelOptions(Options):
         "line: only entities of one line of a text can be related, while the tagger reads the lines around it. For "
         "reports of a finding a line, and sentences put together (strtf.convert --join).",
     )
+    min_probability: float = option(
+        0.0,
+        "Of a trained run: find only entities and relations that are at least so probable (0: all that the thresholds "
+        "of the development split keep). More of it is right, and more is missed.",
+        low=0.0,
+        high=1.0,
+    )
 
     @property
     def tells_forms(self) -> bool:

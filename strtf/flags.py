@@ -25,8 +25,8 @@ from strtf.quiet import start_backend
 GROUPS = {"data": DataOptions, "model": ModelOptions, "training": TrainingOptions}
 # What may be chosen anew for a trained run, and which corpus it is held to.
 EXTRACTION_OPTIONS = (
-    "max_tokens", "window_overlap", "legal_decoding", "pair_filter", "pair_scope", "rc_compute", "rc_memory_mb",
-    "precision",
+    "max_tokens", "window_overlap", "legal_decoding", "pair_filter", "pair_scope", "min_probability", "rc_compute",
+    "rc_memory_mb", "precision",
 )  # fmt: skip
 CORPUS_OPTIONS = ("data_dir", "train_data", "dev_data", "test_data")
 DECISION_OPTIONS = ("calibrate", "tune_threshold", "tune_entity_threshold")

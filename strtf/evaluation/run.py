@@ -74,7 +74,7 @@ def tune_run(run_dir: RunDir, given: dict[str, dict]) -> str:
     Raises:
         StrtfError: no such run or split; types that training never showed.
     """
-    experiment = run_dir.require().read_experiment().override(given)
+    experiment = run_dir.require().read_experiment().override(given).override({"model": {"min_probability": 0.0}})
     extractor, sentences, lost = _open(run_dir, "dev", experiment)
     before = extractor.decision.to_json()
     answers = tune_decision(extractor, sentences, experiment.training)

@@ -49,6 +49,11 @@ class Decision:
         log_odds = self.relation_slope * margins + self.relation_offset
         return np.exp(-np.logaddexp(0.0, -log_odds)) * np.prod(ends, axis=1) ** self.relation_ends
 
+    def at_least(self, probability: float) -> "Decision":
+        """The same, but what is less probable than that is not kept either."""
+        names = ("entity_threshold", "relation_threshold", "given_threshold")
+        return dataclasses.replace(self, **{name: max(getattr(self, name), probability) for name in names})
+
     def to_json(self) -> dict[str, float]:
         return dataclasses.asdict(self)
 

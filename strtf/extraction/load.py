@@ -61,7 +61,8 @@ def load_extractor(run_dir: RunDir, experiment: Experiment | None = None, jit_co
     values, state = read_tensors(run_dir.weights)
     assign_named(model.trainable_variables, values, str(run_dir.weights))
     extractor = make_extractor(experiment, model, make_featurizer(experiment, schema, vocabulary), jit_compile)
-    extractor.decision = Decision.from_json(state, extractor.decision)
+    chosen = Decision.from_json(state, extractor.decision)
+    extractor.decision = chosen.at_least(experiment.model.min_probability)
     return extractor
 
 

@@ -26,6 +26,14 @@ def test_extreme_margins(margin):
     assert Decision().relation_probabilities([margin], [(1.0, 1.0)]) == pytest.approx([float(margin > 0)])
 
 
+def test_what_is_less_probable_is_not_kept_either():
+    chosen = Decision(entity_shift=1.0, entity_threshold=0.2, relation_threshold=0.6, given_threshold=0.4)
+    assert chosen.at_least(0.0) == chosen
+    assert chosen.at_least(0.5) == Decision(
+        entity_shift=1.0, entity_threshold=0.5, relation_threshold=0.6, given_threshold=0.5
+    )
+
+
 def test_is_kept_and_read():
     decision = Decision(*(n / 8 for n in range(8)))
     assert Decision.from_json(decision.to_json(), Decision()) == decision

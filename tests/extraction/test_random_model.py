@@ -189,6 +189,19 @@ def test_the_pair_filter_may_be_switched_on_for_a_trained_run(random_run, docume
     assert [len(found.relations) for found in extractor.extract(documents)] == [len(pairs) for pairs in wanted]
 
 
+def test_only_the_probable_may_be_asked_of_a_trained_run(random_run, documents, expected):
+    least = float(np.median([p for found in expected for p in found.entity_probabilities]))
+    experiment = random_run.read_experiment().override({"model": {"min_probability": least}})
+    found = load_extractor(random_run, experiment).extract(documents)
+    wanted = [
+        [(e.span, e.type) for e, p in zip(each.entities, each.entity_probabilities, strict=True) if p >= least]
+        for each in expected
+    ]
+    assert [[(e.span, e.type) for e in each.entities] for each in found] == wanted
+    relations = [p for each in found for p in each.relation_probabilities]
+    assert relations and min(relations) > least
+
+
 def test_a_model_without_ner_cannot_extract(random_extractor, random_model, monkeypatch):
     monkeypatch.setattr(random_model, "tasks", (Task.RC,))
     with pytest.raises(StrtfError, match=r"must be among those of the model: rc\. Received: ner\..*--tasks=joint"):
