@@ -130,7 +130,8 @@ class TestTuning:
         assert "8 sentences" in tune_run(spoilt, {"data": {"dev_data": str(tiny_corpus_dir / "test.jsonl")}})
 
     def test_only_what_is_asked_for(self, spoilt):
-        tune_run(spoilt, {"training": {"tune_threshold": False}})
+        """Least probabilities that are asked for are not kept."""
+        tune_run(spoilt, {"training": {"tune_threshold": False}, "model": {"min_probability": 0.9}})
         assert read_tensors(spoilt.weights)[1]["relation_threshold"] == Decision().relation_threshold
 
     def test_a_failure_leaves_the_run_alone(self, spoilt):
