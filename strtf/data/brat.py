@@ -1,8 +1,9 @@
 """brat's standoff format (https://brat.nlplab.org/standoff.html): NAME.txt with its annotations in NAME.ann.
 
-Read are text-bound annotations (T) as entities and relations (R) between them. The native format has no spans in
-several pieces, events (E), attributes (A, M), normalisations (N), notes (#) and equivalences (*): what is left out is
-counted and logged, and so are texts without a file of annotations.
+Read are text-bound annotations (T) as entities and relations (R) between them. Pieces with nothing but white space
+between them are one entity: so brat writes what goes on over the end of a line. The native format has no other spans
+in several pieces, events (E), attributes (A, M), normalisations (N), notes (#) and equivalences (*): what is left out
+is counted and logged, and so are texts without a file of annotations.
 
 A type is one word there. What brat shows in its place is the first label that a visual.conf gives it
 (https://brat.nlplab.org/configuration.html): types are read under that name, and names of more words written so.
@@ -11,6 +12,7 @@ A type is one word there. What brat shows in its place is the first label that a
 import collections
 import errno
 import functools
+import itertools
 import logging
 import os
 import pathlib
@@ -22,8 +24,8 @@ from strtf.errors import DataError, StrtfError
 from strtf.schema import Sentence
 
 _LOG = logging.getLogger(__name__)
-_TEXT_BOUND = re.compile(r"(T\S+)\t(\S+) (\d+ \d+(?:;\d+ \d+)*)(?:\t(.*))?")
-_RELATION = re.compile(r"R\S+\t(\S+) \S+?:(T\S+) \S+?:(T\S+)\s*")
+_TEXT_BOUND = re.compile(r"(T\S+)\t(\S+) (\d{1,15} \d{1,15}(?:;\d{1,15} \d{1,15})*)(?:\t(.*))?")
+_RELATION = re.compile(r"R\S+\t(\S+) \S+?:([TE]\S+) \S+?:([TE]\S+)\s*")
 _OTHERS = {
     "E": "events",
     "A": "attributes",
@@ -38,7 +40,7 @@ _DRAWING = """[drawing]
 SPAN_DEFAULT\tfgColor:black, bgColor:lightgreen, borderColor:black
 ARC_DEFAULT\tcolor:black
 """
-_IN_PIECES, _OF_THESE = "entities in several pieces", "relations of these"
+_IN_PIECES, _OF_THESE, _OF_EVENTS = "entities in several pieces", "relations of these", "relations of events"
 _NO_ANN = "texts without an .ann"
 
 
@@ -47,7 +49,8 @@ def native_records(directory: pathlib.Path) -> Iterator[tuple[str, dict]]:
 
     Raises:
         DataError: no annotations, a text that is missing or not UTF-8, a line that is none of brat's, an entity whose
-            words are not those at its offsets, a relation of an unknown entity, two types under one label.
+            words are not those at its offsets, a relation of an unknown entity or of one with itself, two types under
+            one label.
     """
     left_out, paths = collections.Counter(), sorted(directory.rglob("*.ann"))
     left_out[_NO_ANN] = sum(not path.with_suffix(".ann").exists() for path in directory.rglob("*.txt"))
@@ -124,6 +127,8 @@ class _Document:
                 raise DataError(
                     where, f"a relation must join entities of its text. Received: id {unknown[0]!r}. Correct it."
                 )
+            if ends[0] == ends[1]:
+                raise DataError(where, f"a relation must join two entities. Received: {ends[0]!r} twice. Correct it.")
         return {
             "id": identifier,
             "text": self.text,
@@ -140,7 +145,10 @@ class _Document:
         elif match := _TEXT_BOUND.fullmatch(line):
             self._add_entity(*match.groups(), where)
         elif match := _RELATION.fullmatch(line):
-            self.relations.append((where, *match.groups()))
+            if "E" in (match[2][0], match[3][0]):
+                left_out[_OF_EVENTS] += 1
+            else:
+                self.relations.append((where, *match.groups()))
         else:
             raise DataError(
                 where,
@@ -151,16 +159,20 @@ class _Document:
     def _add_entity(self, identifier: str, type_: str, offsets: str, words: str | None, where: str) -> None:
         if identifier in self.entities or identifier in self.in_pieces:
             raise DataError(where, f"{identifier} must be there once. Received: a second one. Number it anew.")
-        if ";" in offsets:
+        pieces = [tuple(map(int, piece.split())) for piece in offsets.split(";")]
+        if any(self.text[end:start].strip() or start < end for (_, end), (start, _) in itertools.pairwise(pieces)):
             self.in_pieces.add(identifier)
             return
-        start, end = map(int, offsets.split())
-        if words is not None and _on_one_line(self.text[start:end]) != words:
+        start, end, there = pieces[0][0], pieces[-1][1], [self.text[start:end] for start, end in pieces]
+        received = f"Received: {offsets}, where the text, of {len(self.text)} characters, has"
+        if words is not None and _on_one_line(" ".join(there)) != words:
             raise DataError(
                 where,
-                f"{identifier} must have the words at its offsets. Received: {start} to {end}, where the text has "
-                "others. Offsets count characters of the .txt file, line ends included.",
+                f"{identifier} must have the words at its offsets. {received} others. "
+                "Offsets count characters of the .txt file, line ends included.",
             )
+        if end > len(self.text) or not all(map(str.strip, there)):
+            raise DataError(where, f"{identifier} must have words. {received} none. Correct the offsets, or remove it.")
         name = self.labels.name("entity", type_)
         self.entities[identifier] = {"id": identifier, "start": start, "end": end, "type": name}
 
@@ -184,6 +196,11 @@ def _read_lines(path: pathlib.Path) -> list[str]:
 
 def _on_one_line(words: str) -> str:
     return re.sub(r"[\n\r]", " ", words)
+
+
+def _lines_of(words: str) -> list[tuple[int, int]]:
+    """What brat writes as a piece of its own: it has no entity with the end of a line, or a tab, in it."""
+    return [match.span() for match in re.finditer(r"[^\n\r\t]*\S[^\n\r\t]*", words)]
 
 
 def write_brat(path: str | os.PathLike, sentences: Sequence[Sentence]) -> None:
@@ -254,8 +271,12 @@ def _relation_types(sentences: Iterable[Sentence]) -> set[str]:
 def _lines(sentence: Sentence, types: dict[str, str]) -> Iterator[str]:
     numbers = {entity.id: f"T{number}" for number, entity in enumerate(sentence.entities, start=1)}
     for entity in sentence.entities:
-        words = _on_one_line(sentence.text[entity.start : entity.end])
-        yield f"{numbers[entity.id]}\t{types[entity.type]} {entity.start} {entity.end}\t{words}\n"
+        pieces = [
+            (entity.start + start, entity.start + end) for start, end in _lines_of(sentence.text[slice(*entity.span)])
+        ]
+        offsets = ";".join(f"{start} {end}" for start, end in pieces)
+        words = " ".join(sentence.text[start:end] for start, end in pieces)
+        yield f"{numbers[entity.id]}\t{types[entity.type]} {offsets}\t{words}\n"
     for number, relation in enumerate(sentence.relations, start=1):
         ends = f"Arg1:{numbers[relation.head]} Arg2:{numbers[relation.tail]}"
         yield f"R{number}\t{types[relation.type]} {ends}\n"

@@ -33,6 +33,7 @@ from strtf.data.documents import (
     id_prefix,
     numbered_lines,
     parse_object,
+    shown,
     source_name,
 )
 from strtf.errors import DataError, StrtfError
@@ -40,6 +41,11 @@ from strtf.run_dir import replacing
 from strtf.schema import Entity, Relation, RelationClass, Sentence, direction_of
 
 _LOG = logging.getLogger(__name__)
+# What reading mends, and how the log says how often.
+_TRIMMED = "left out the white space at the ends of {} entities"
+_SAME_ENTITY = "merged {} entities that have the place and type of another"
+_JOINS_ONE = "left out {} relations of two such entities"
+_SAME_RELATION = "merged {} exact duplicates of relations"
 # Legal inside a line of JSON, but other readers may break lines there.
 _ESCAPED = {ord(char): f"\\u{ord(char):04x}" for char in "\x85\u2028\u2029"}
 
@@ -47,35 +53,31 @@ _ESCAPED = {ord(char): f"\\u{ord(char):04x}" for char in "\x85\u2028\u2029"}
 def read_corpus(path: Source) -> list[Sentence]:
     """Reads annotated sentences, in the order of the file.
 
-    A sentence without an id is `<file stem>-<n>`, n counting sentences from 1. Exact duplicates of a relation
-    are merged, white space at the ends of an entity is left out of it, and the numbers of both are logged; so is the
-    first record that has neither list, but keys of another format.
+    A sentence without an id is `<file stem>-<n>`, n counting sentences from 1. Entities of one place and type are
+    one, as are exact duplicates of a relation; white space at the ends of an entity is left out of it. How many there
+    were is logged; so is the first record that has neither list, but keys of another format.
 
     Raises:
         DataError: the file cannot be read, is not UTF-8 or JSON, holds no sentence, or one that is not as the
             module's docstring says. The message begins with `path:line:`.
     """
     name, prefix = source_name(path), id_prefix(path)
-    sentences, seen, merged, trimmed, unread = [], {}, 0, 0, None
+    sentences, seen, mended, unread = [], {}, collections.Counter(), None
     for where, record in _records(path, name):
         unread = unread or _unread_keys(record, where)
-        sentence, duplicates, edged = _sentence(record, where, f"{prefix}-{len(sentences) + 1}")
+        sentence = _sentence(record, where, f"{prefix}-{len(sentences) + 1}", mended)
         if sentence.id in seen:
             raise DataError(
-                where, f"id must be unique. Received: {sentence.id!r}, as at {seen[sentence.id]}. Change one."
+                where, f"id must be unique. Received: {shown(sentence.id)}, as at {seen[sentence.id]}. Change one."
             )
         seen[sentence.id] = where
         sentences.append(sentence)
-        merged += duplicates
-        trimmed += edged
     if not sentences:
         raise DataError(
             f"{name}:1", "the file must hold a sentence. Received: no record. Correct the path or the file."
         )
-    if merged:
-        _LOG.warning("%s: merged %d exact duplicates of relations.", name, merged)
-    if trimmed:
-        _LOG.warning("%s: left out the white space at the ends of %d entities.", name, trimmed)
+    for what, times in (+mended).items():
+        _LOG.warning("%s: %s.", name, what.format(times))
     if unread:
         _LOG.warning(unread)
     return sentences
@@ -86,7 +88,7 @@ def _unread_keys(record: dict, where: str) -> str | None:
     others = [key for key in record if key not in ("id", "text")]
     if not others or "entities" in record or "relations" in record:
         return None
-    names = ", ".join(map(ascii, others[:10])) + (", …" if len(others) > 10 else "")
+    names = ", ".join(map(shown, others[:10])) + (", …" if len(others) > 10 else "")
     return f"{where}: neither entities nor relations, but keys that are not read: {names}."
 
 
@@ -106,8 +108,8 @@ def _records(path: Source, name: str) -> Iterator[tuple[str, dict]]:
         yield f"{name}:{number}", parse_object(line, f"{name}:{number}")
 
 
-def _sentence(record: dict, where: str, default_id: str) -> tuple[Sentence, int, int]:
-    """(sentence, duplicate relations merged, entities with white space at their ends)."""
+def _sentence(record: dict, where: str, default_id: str, mended: collections.Counter) -> Sentence:
+    """The sentence of a record; what is mended in it is counted."""
     document = document_from_json(record, where, default_id)
     rows = field(record, "entities", LIST, where) if "entities" in record else []
     entities = {}
@@ -116,16 +118,23 @@ def _sentence(record: dict, where: str, default_id: str) -> tuple[Sentence, int,
         if entity.id in entities:
             raise DataError(
                 where,
-                f"entities[{n}].id must be unique in its sentence. Received: {entity.id!r}. Change one.",
+                f"entities[{n}].id must be unique in its sentence. Received: {shown(entity.id)}. Change one.",
             )
         entities[entity.id] = entity
-    trimmed = sum(
+    mended[_TRIMMED] += sum(
         entity.span != (row["start"], row["end"]) for entity, row in zip(entities.values(), rows, strict=True)
     )
+    first: dict[tuple, Entity] = {}  # of each place and type
+    same = {entity.id: first.setdefault((entity.span, entity.type), entity).id for entity in entities.values()}
+    mended[_SAME_ENTITY] += len(entities) - len(first)
     rows = field(record, "relations", LIST, where) if "relations" in record else []
-    relations = dict.fromkeys(_relation(row, f"relations[{n}]", entities, where) for n, row in enumerate(rows))
-    sentence = Sentence(document.id, document.text, tuple(entities.values()), tuple(relations), where)
-    return sentence, len(rows) - len(relations), trimmed
+    found = [_relation(row, f"relations[{n}]", entities, where) for n, row in enumerate(rows)]
+    moved = [Relation(same[r.head], same[r.tail], r.type) for r in found]
+    joining = [relation for relation in moved if relation.head != relation.tail]
+    relations = dict.fromkeys(joining)
+    mended[_JOINS_ONE] += len(moved) - len(joining)
+    mended[_SAME_RELATION] += len(joining) - len(relations)
+    return Sentence(document.id, document.text, tuple(first.values()), tuple(relations), where)
 
 
 def _entity(row: dict, name: str, text: str, where: str) -> Entity:
@@ -167,15 +176,15 @@ def _relation(row: dict, name: str, entities: dict[str, Entity], where: str) -> 
     head, tail = (str(field(row, key, IDENTIFIER, where, f"{name}.")) for key in ("head", "tail"))
     for entity_id in (head, tail):
         if entity_id not in entities:
-            known = ", ".join(map(repr, itertools.islice(entities, 10))) or "none"
+            known = ", ".join(map(shown, itertools.islice(entities, 10))) or "none"
             known += ", …" if len(entities) > 10 else ""
             raise DataError(
                 where,
-                f"{name} must join entities of its sentence. Received: id {entity_id!r}. Known ids: {known}. "
+                f"{name} must join entities of its sentence. Received: id {shown(entity_id)}. Known ids: {known}. "
                 "Correct the relation.",
             )
     if head == tail:
-        raise DataError(where, f"{name} must join two entities. Received: {head!r} twice. Correct or remove it.")
+        raise DataError(where, f"{name} must join two entities. Received: {shown(head)} twice. Correct or remove it.")
     return Relation(head, tail, _type(row, name, where))
 
 

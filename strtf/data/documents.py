@@ -12,6 +12,7 @@ import io
 import json
 import os
 import pathlib
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple, TextIO
@@ -27,6 +28,7 @@ IDENTIFIER = "a string or an integer"
 LIST = "a list"
 OBJECT = "an object"
 _OF_A_DOCUMENT = ("id", "text", "entities", "relations")
+_PLAIN = re.compile(r"[!-~]{1,40}")
 _MISSING = object()
 _TYPES = {STRING: (str,), INTEGER: (int,), IDENTIFIER: (str, int), LIST: (list,), OBJECT: (dict,)}
 _RECEIVED = {
@@ -164,6 +166,11 @@ def document_from_json(record: dict, where: str, default_id: str) -> Document:
     if others:
         _check_unicode(json.dumps(others, ensure_ascii=False), "the line", where)
     return Document(str(identifier), text, where, others)
+
+
+def shown(identifier: str) -> str:
+    """An id as messages say it: what is no short word in ASCII may be a name, or words of a text, and is not quoted."""
+    return repr(identifier) if _PLAIN.fullmatch(identifier) else f"one of {len(identifier)} characters"
 
 
 def source_name(source: Source) -> str:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 
+from strtf.data.documents import shown
 from strtf.errors import DataError, StrtfError
 from strtf.schema import Entity, Relation, Sentence
 
@@ -22,7 +23,7 @@ def join_records(sentences: Iterable[Sentence], pattern: str, most_characters: i
     """
     try:
         compiled = re.compile(pattern)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise StrtfError(f"--join must be a regular expression. Received: {pattern}: {error}. Correct it.") from error
     if not compiled.groups:
         raise StrtfError(
@@ -45,7 +46,7 @@ def _document(sentence: Sentence, pattern: re.Pattern) -> str:
     if match is None or match[1] is None:
         raise DataError(
             sentence.source or sentence.id,
-            f"id must match --join={pattern.pattern}. Received: {sentence.id!r}. Correct the expression or the id.",
+            f"id must match --join={pattern.pattern}. Received: {shown(sentence.id)}. Correct one of the two.",
         )
     return match[1]
 

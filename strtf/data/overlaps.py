@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from strtf.config import OverlapPolicy
+from strtf.data.documents import shown
 from strtf.errors import DataError
 from strtf.schema import Entity, Relation, Sentence
 
@@ -80,7 +81,7 @@ def _check_disjoint(ordered: Iterable[Entity], sentence: Sentence) -> None:
     reaching = None  # of the entities so far, the one that ends last
     for entity in ordered:
         if reaching and entity.start < reaching.end:
-            clash = " and ".join(f"{e.id!r} from {e.start} to {e.end}" for e in (reaching, entity))
+            clash = " and ".join(f"{shown(e.id)} from {e.start} to {e.end}" for e in (reaching, entity))
             raise DataError(
                 sentence.source or sentence.id,
                 f"entities must not overlap. Received: {clash}. Correct them, or choose which to keep: "

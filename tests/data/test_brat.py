@@ -51,14 +51,30 @@ def test_words_over_two_lines_are_written_on_one(folder):
     assert sentence.entities == (Entity("T1", 8, end, "Part"),)
 
 
+def test_pieces_with_white_space_between_them_are_one_entity(folder):
+    """As brat writes an entity that goes on over the end of a line."""
+    end = TEXT.index("支") + 1
+    [sentence] = read_corpus(folder(f"T1\tPart 8 9;11 {end}\t。 回旋支\nT2\tPart 0 1;1 3\t左 主干\n"))
+    assert sentence.entities == (Entity("T1", 8, end, "Part"), Entity("T2", 0, 3, "Part"))
+
+
+def test_an_entity_over_two_lines_is_written_as_brat_writes_it(tmp_path):
+    write_brat(tmp_path / "out", [Sentence("a", "ab\r\n\tcd", (Entity("x", 0, 7, "Part"),), ())])
+    assert (tmp_path / "out" / "a.ann").read_bytes() == b"T1\tPart 0 2;5 7\tab cd\n"
+
+
 def test_what_the_format_has_not_is_left_out_and_counted(folder, caplog):
     others = "T3\tPart 0 1;2 3\t左 干\nR2\tModifier Arg1:T2 Arg2:T3\nE1\tFinding:T2\nA1\tNegated T2\n"
+    others += "R3\tModifier Arg1:E1 Arg2:T1\nT4\tPart 4 5;0 3\t窄 左主干\n"
     others += "#1\tAnnotatorNotes T2\tx\n*\tEquiv T1 T2\n"
     with caplog.at_level(logging.WARNING):
         [sentence] = read_corpus(folder(ANNOTATIONS + others))
     assert len(sentence.entities) == 2 and len(sentence.relations) == 1
     [message] = caplog.messages
-    counts = "1 attributes, 1 entities in several pieces, 1 equivalences, 1 events, 1 notes, 1 relations of these"
+    counts = (
+        "1 attributes, 2 entities in several pieces, 1 equivalences, 1 events, 1 notes, 1 relations of events, "
+        "1 relations of these"
+    )
     assert message.endswith(f"left out: {counts}.")
 
 
@@ -80,10 +96,13 @@ def test_nothing_left_out_is_nothing_said(folder, caplog):
 @pytest.mark.parametrize(
     ("annotations", "message"),
     [
-        ("T1\tPart 0 3\t主干狭\n", r"report\.ann:1: T1 must have the words at its offsets\. Received: 0 to 3"),
+        ("T1\tPart 0 3\t主干狭\n", r"report\.ann:1: T1 must have the words at its offsets\. Received: 0 3"),
         ("\nT1 Part 0 3 左主干\n", r"report\.ann:2: a line must be an annotation of brat's"),
-        ("T1\tPart 0 99\n", r"entities\[0\] must lie in its text of 20 characters"),
-        ("T1\tPart 3 3\t\n", r"entities\[0\] must end after its start"),
+        ("T1\tPart 0 99\n", r"report\.ann:1: T1 must have words\. Received: 0 99, where the text, of 20 characters"),
+        ("T1\tPart 3 3\t\n", r"report\.ann:1: T1 must have words"),
+        ("\nT1\tPart 9 10\n", r"report\.ann:2: T1 must have words"),
+        (f"T1\tPart {'9' * 5000} 3\n", r"report\.ann:1: a line must be an annotation of brat's"),
+        (ANNOTATIONS + "R2\tModifier Arg1:T2 Arg2:T2\n", r"report\.ann:4: a relation must join two .* 'T2' twice"),
         (ANNOTATIONS + "T1\tPart 0 3\t左主干\n", r"report\.ann:4: T1 must be there once"),
         (ANNOTATIONS + "R2\tModifier Arg1:T2 Arg2:T9\n", r"report\.ann:4: a relation must join .* Received: id 'T9'"),
     ],
@@ -131,10 +150,11 @@ def sentences(draw):
     for number in range(draw(st.integers(1, 3))):
         text, entities = draw(TEXTS), []
         solid = [i for i, char in enumerate(text) if not char.isspace()]
-        for n in range(draw(st.integers(0, 3)) if solid else 0):
+        for _ in range(draw(st.integers(0, 3)) if solid else 0):
             start = draw(st.sampled_from(solid))
             end = 1 + draw(st.sampled_from([i for i in solid if i >= start]))
-            entities.append(Entity(f"T{n + 1}", start, end, draw(st.sampled_from(["Body Part", "病变"]))))
+            entities.append((start, end, draw(st.sampled_from(["Body Part", "病变"]))))
+        entities = [Entity(f"T{n}", *each) for n, each in enumerate(dict.fromkeys(entities), start=1)]
         ends = [entity.id for entity in entities]
         relations = (
             {Relation(ends[0], ends[-1], draw(st.sampled_from(["part of", "Body Part", "Of"])))}

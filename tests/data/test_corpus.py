@@ -130,6 +130,27 @@ def test_duplicate_relations_are_merged_and_counted(tmp_path, caplog):
     assert "merged 2 exact duplicates" in caplog.text
 
 
+def test_entities_of_one_place_and_type_are_one_with_the_relations_of_all(tmp_path, caplog):
+    spans = {"a": (0, 1), "b": (1, 2), "again": (0, 1), "padded": (0, 2)}
+    rows = [{"id": name, "start": start, "end": end, "type": "T"} for name, (start, end) in spans.items()]
+    ends = [("again", "b"), ("a", "b"), ("b", "padded"), ("a", "padded"), ("b", "a")]
+    relations = [{"head": head, "tail": tail, "type": "R"} for head, tail in ends]
+    sentence = read_one(tmp_path, {"text": "痛 ", "entities": [rows[0], *rows[2:]], "relations": [relations[3]]})
+    assert [entity.id for entity in sentence.entities] == ["a"] and not sentence.relations
+    assert caplog.text.count("merged 2 entities") == caplog.text.count("left out 1 relations of two such") == 1
+    sentence = read_one(tmp_path, {"text": "痛肿", "entities": rows, "relations": relations})
+    assert [entity.id for entity in sentence.entities] == ["a", "b", "padded"]
+    joined = [("a", "b"), ("b", "padded"), ("a", "padded"), ("b", "a")]
+    assert [(relation.head, relation.tail) for relation in sentence.relations] == joined
+    assert "merged 1 entities" in caplog.text and "merged 1 exact duplicates of relations" in caplog.text
+
+
+@pytest.mark.parametrize(("name", "quoted"), [("e1", "'e1'"), ("痛", "one of 1 characters"), ("a b", "one of 3")])
+def test_only_ids_that_are_a_word_in_ascii_are_quoted(name, quoted, tmp_path):
+    with pytest.raises(DataError, match=rf"Received: id {quoted}"):
+        read_one(tmp_path, relation(head=name))
+
+
 def test_white_space_at_the_ends_of_an_entity_is_left_out_and_counted(tmp_path, caplog):
     spans = [(0, 4), (1, 2), (4, 6), (1, 6)]
     rows = [{"id": f"e{n}", "start": start, "end": end, "type": "T"} for n, (start, end) in enumerate(spans)]
@@ -285,11 +306,12 @@ def sentences(draw):
     text = draw(st.text(CHARACTERS, max_size=20))
     solid = [i for i, char in enumerate(text) if not char.isspace()]
     ids = draw(st.lists(NAMES, unique=True, max_size=4 if solid else 0))
+    types = draw(st.lists(NAMES, unique=True, min_size=len(ids), max_size=len(ids)))  # no two that are one
     entities = []
-    for entity_id in ids:
+    for entity_id, type_ in zip(ids, types, strict=True):
         start = draw(st.sampled_from(solid))
         end = 1 + draw(st.sampled_from([i for i in solid if i >= start]))
-        entities.append(Entity(entity_id, start, end, draw(NAMES)))
+        entities.append(Entity(entity_id, start, end, type_))
     pairs = [(a, b) for a in ids for b in ids if a != b]
     relation = (
         st.builds(lambda pair, type_: Relation(*pair, type_), st.sampled_from(pairs), NAMES) if pairs else st.nothing()
