@@ -97,12 +97,12 @@ def corpus_file(name: str) -> pathlib.Path:
 
 
 def _chosen_for_its_system(file: pathlib.Path, corpus: str) -> list[pathlib.Path]:
-    """What that corpus chose for a table's row: CORPUS/SYSTEM_TASKS.flags, else CORPUS/SYSTEM.flags, else nothing."""
+    """CORPUS/SYSTEM.flags, where there is one: what was chosen on that corpus for the system of a table's row."""
     if not corpus or file.parent.name not in {table.folder for table in TABLES}:
         return []
-    model = parse_experiment([f"--flagfile={file}"]).model
-    chosen = (CORPORA / corpus / f"{name}.flags" for name in (f"{model.system}_{model.tasks}", model.system))
-    return [path for path in chosen if path.is_file()][:1]
+    system = parse_experiment([f"--flagfile={file}"]).model.system
+    chosen = CORPORA / corpus / f"{system}.flags"
+    return [chosen] if chosen.is_file() else []
 
 
 def make_row(

@@ -8,7 +8,7 @@ import json
 import os
 import pathlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 import numpy as np
@@ -101,6 +101,16 @@ def check_writable(path: str | os.PathLike) -> None:
         )
 
 
+def check_apart(flag: str, output: str | os.PathLike, inputs: Iterable[str | os.PathLike]) -> None:
+    """Raises StrtfError where an output is one of the inputs, or lies in one that is a directory."""
+    target = pathlib.Path(os.path.realpath(output))
+    for path in map(pathlib.Path, map(os.path.realpath, inputs)):
+        if path == target or (path.is_dir() and path in target.parents):
+            raise StrtfError(
+                f"{flag} must be another place than what is read. Received: {os.fspath(output)}. Choose another."
+            )
+
+
 def _why_not_writable(path: str | os.PathLike) -> str | None:
     target = pathlib.Path(os.path.realpath(path))
     if target.is_dir():
@@ -131,7 +141,7 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         yield pathlib.Path(path)
         return
     path = pathlib.Path(os.path.realpath(path))
-    partial = path.with_name(f"{path.name}.partial")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # nobody else's
     try:
         yield partial
         os.replace(partial, path)

@@ -134,6 +134,18 @@ class Schema:
         """Whether the training split ever related two entities of these types."""
         return _unordered(type_1, type_2) in self.related_types
 
+    def in_order(self) -> "Schema":
+        """The same inventory, sorted as the attributes say; one that a person wrote need not be."""
+        classes = sorted(self.relation_classes, key=lambda c: (c.type, c.direction))
+        return Schema(tuple(sorted(self.entity_types)), tuple(classes), self.related_types)
+
+    def check_learnable(self, relations: bool) -> None:
+        """Raises StrtfError where a training would have no entities to learn or, if it is to, no relations."""
+        if not self.entity_types:
+            raise StrtfError("--train_data must annotate entities. Received: a corpus without any.")
+        if relations and not self.relation_classes:
+            raise StrtfError("--train_data must annotate relations. Received: a corpus without any. Use --tasks=ner.")
+
     def check(self, sentences: Iterable[Sentence]) -> None:
         """Raises DataError for the first entity or relation type that training never showed."""
         entity_types, relation_types = set(self.entity_types), set(self.relation_types)

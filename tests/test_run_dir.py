@@ -247,3 +247,11 @@ def test_weights_on_a_full_disk(tmp_path, monkeypatch):
     with pytest.raises(StrtfError, match=r"x.safetensors must be writable. Received: I/O error: No space left"):
         write_tensors(path, {"a": np.ones(2)})
     assert read_tensors(path)[0]["a"].tolist() == [0, 0] and names(tmp_path) == ["x.safetensors"]
+
+
+def test_a_file_of_another_name_is_never_the_temporary_one(tmp_path):
+    """An interrupted prediction's, say, which its resumption needs."""
+    (tmp_path / "a.partial").write_text("mine")
+    with replacing(tmp_path / "a") as partial:
+        partial.write_text("new")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "new", "a.partial": "mine"}

@@ -181,3 +181,9 @@ class TestPairClasses:
 
     def test_relation_of_a_lost_entity_is_not_counted_again(self):
         assert pair_classes(SENTENCE, [VESSEL, PLACE], SCHEMA) == ({(0, 1): 2}, 0)
+
+
+def test_an_inventory_is_put_in_order():
+    first, second = RelationClass("A", Direction.FORWARD), RelationClass("B", Direction.BACKWARD)
+    given = Schema(("b", "a"), (second, first), frozenset({("a", "b")}))
+    assert given.in_order() == Schema(("a", "b"), (first, second), frozenset({("a", "b")}))

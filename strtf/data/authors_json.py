@@ -117,7 +117,7 @@ def _mismatches(records: Sequence[tuple[str, dict]], shift: int) -> list[tuple[s
     for where, record in records:
         text = record["text"]
         for n, (start, end, surface, _) in enumerate(record.get("entities", [])):
-            if start < 0 or text[start : end + shift] != surface:
+            if start < 0 or end + shift > len(text) or text[start : end + shift] != surface:
                 message = (
                     f"entities[{n}] must have its surface at its offsets (the file's ends seem "
                     f"{'inclusive' if shift else 'exclusive'}). Received: start {start}, end {end} in a text "

@@ -8,6 +8,7 @@ from strtf.data.brat import write_brat
 from strtf.data.corpus import read_corpus, write_corpus
 from strtf.data.join import join_records
 from strtf.errors import StrtfError
+from strtf.run_dir import check_apart
 
 
 def convert(source: str, output: str, overwrite: bool = False, join: str = "", join_characters: int = 0) -> None:
@@ -32,8 +33,8 @@ def convert(source: str, output: str, overwrite: bool = False, join: str = "", j
 
 
 def _check_output(source: str, output: str, is_native: bool, overwrite: bool) -> None:
-    if os.path.exists(source) and os.path.exists(output) and os.path.samefile(source, output):
-        raise StrtfError(f"--output must be another place than --input. Received: {output} twice. Choose another.")
+    if source != "-":
+        check_apart("--output", output, [source])
     if is_native and os.path.exists(output) and not overwrite:
         raise StrtfError(f"{output} must not exist yet. Received: a place that does. Choose another, or --overwrite.")
     suffix = pathlib.Path(output).suffix

@@ -5,6 +5,7 @@ one of another type. What stands there may be right; a corpus that contradicts i
 """
 
 import collections
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -83,13 +84,12 @@ def _places(sentence: Sentence, words: set[str], lengths: Sequence[int]) -> Iter
     text, free = sentence.text, _free(sentence.text, sentence.entities)
     start = 0
     while start < len(text):
-        ends = (start + length for length in lengths if start + length <= len(text))
-        end = next((end for end in ends if text[start:end] in words), None) if free[start] else None
-        if end and all(free[start:end]) and _whole(text, start, end):
+        ends = (start + length for length in lengths if start + length <= len(text)) if free[start] else ()
+        known = (end for end in ends if text[start:end] in words and all(free[start:end]) and _whole(text, start, end))
+        end = next(known, None)
+        if end:
             yield start, end, None
-            start = end
-        else:
-            start += 1
+        start = end or start + 1
 
 
 def _free(text: str, entities: Iterable[Entity]) -> list[bool]:
@@ -106,4 +106,10 @@ def _whole(text: str, start: int, end: int) -> bool:
 
 
 def _joins(left: str, right: str) -> bool:
-    return left.isascii() and right.isascii() and left.isalnum() and right.isalnum()
+    return all(map(_of_spaced_words, (left, right)))
+
+
+def _of_spaced_words(char: str) -> bool:
+    """A letter, with its marks, or a digit; none of Chinese, Japanese or Korean, which are wide."""
+    narrow = unicodedata.east_asian_width(char) not in "WF"
+    return narrow and bool(char.isalpha() or char.isdecimal() or unicodedata.combining(char))

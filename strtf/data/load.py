@@ -24,6 +24,20 @@ def split_paths(options: DataOptions) -> dict[str, pathlib.Path]:
     return paths
 
 
+def load_splits(options: DataOptions) -> dict[str, list[Sentence]]:
+    """The splits that the options name, whole; a training file that is all there is is split, and read once.
+
+    Raises:
+        StrtfError: they name none.
+    """
+    paths = split_paths(options)
+    if not paths:
+        raise no_corpus(options, "a corpus", *SPLITS)
+    if set(paths) == {"train"}:
+        return _split_one_file(paths["train"], options)
+    return {split: read_corpus(path) for split, path in paths.items()}
+
+
 def load_split(options: DataOptions, split: str) -> list[Sentence]:
     """One split, whole; where a training file is all there is, the share of it that is this split.
 
@@ -42,13 +56,29 @@ def load_training_splits(options: DataOptions) -> tuple[list[Sentence], list[Sen
     """(train, dev), subsampled as the options say; dev is empty where a train and a test file are all there is."""
     paths = split_paths(options)
     if "train" not in paths:
-        raise StrtfError("--train_data (or --data_dir) must name a training corpus. Received: neither.")
-    train = load_split(options, "train")
-    dev = load_split(options, "dev") if "dev" in paths or set(paths) == {"train"} else []
-    return (
-        _at_most(train, options.max_train_sentences, options.subsample_seed),
-        _at_most(dev, options.max_dev_sentences, options.subsample_seed),
-    )
+        raise no_corpus(options, "a training corpus", "train")
+    if set(paths) == {"train"}:
+        splits = _split_one_file(paths["train"], options)
+    else:
+        splits = {split: read_corpus(paths[split]) for split in ("train", "dev") if split in paths}
+    splits = as_trained_on(splits, options)
+    return splits["train"], splits.get("dev", [])
+
+
+def as_trained_on(splits: dict[str, list[Sentence]], options: DataOptions) -> dict[str, list[Sentence]]:
+    """The splits, the training and the development one subsampled as the options say."""
+    limits = {"train": options.max_train_sentences, "dev": options.max_dev_sentences}
+    return {
+        split: _at_most(sentences, limits.get(split, 0), options.subsample_seed) for split, sentences in splits.items()
+    }
+
+
+def no_corpus(options: DataOptions, what: str, *splits: str) -> StrtfError:
+    """The error where neither --data_dir nor the flags of the splits name it."""
+    received = "neither"
+    if options.data_dir:
+        received = f"{options.data_dir}, which has no {splits[0]}.jsonl, {splits[0]}.json or {splits[0]}/"
+    return StrtfError(f"--train_data (or --data_dir) must name {what}. Received: {received}.")
 
 
 def _in_data_dir(data_dir: str, split: str) -> pathlib.Path | None:

@@ -74,9 +74,10 @@ def best_threshold(scored: Iterable[tuple[float, bool]], gold: int) -> float | N
     for kept, (probability, is_correct) in enumerate(ordered, start=1):
         correct += is_correct
         following = ordered[kept][0] if kept < len(ordered) else 0.0
-        f1 = 2 * correct / (kept + gold)
-        if f1 > best_f1 and following < probability:  # equal ones stand or fall together
-            best_f1, best = f1, min((probability + following) / 2, _NEXT_TO_ONE)
+        f1, middle = 2 * correct / (kept + gold), (probability + following) / 2
+        threshold = min(middle if middle < probability else following, _NEXT_TO_ONE)
+        if f1 > best_f1 and following <= threshold < probability:  # else it would not keep these and no others
+            best_f1, best = f1, threshold
     return best
 
 

@@ -5,15 +5,15 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from strtf.config import Experiment, PairFilter, PairScope
+from strtf.config import Experiment, PairFilter, PairScope, Tasks
 from strtf.data.corpus import json_line
 from strtf.data.doubts import Doubt, find_doubts, repeated_texts
 from strtf.data.features import BETWEEN, FILTERED, OVERLAPPING, Example
+from strtf.data.load import as_trained_on, load_splits, split_paths
 from strtf.evaluation.mentions import known_mentions
 from strtf.extraction.load import make_featurizer
 from strtf.pretrained.load import open_pretrained
-from strtf.reporting.statistics import load_splits
-from strtf.run_dir import read_json, replacing
+from strtf.run_dir import check_apart, check_writable, read_json, replacing
 from strtf.schema import Schema, Sentence
 from strtf.text.vocabulary import Vocabulary
 
@@ -31,14 +31,19 @@ def check_corpus(experiment: Experiment, doubts_path: str = "") -> str:
         doubts_path: a file to write all doubtful places to, JSON Lines with their words; none where empty.
 
     Raises:
-        StrtfError: bad options or data, as training would find them.
+        StrtfError: bad options or data, as training would find them; a file for doubts that is one of the corpus'.
     """
+    if doubts_path:
+        check_apart("--doubts", doubts_path, split_paths(experiment.data).values())
+        check_writable(doubts_path)
     splits = load_splits(experiment.data)
-    first = next(iter(splits.values()))  # the training split, where there is one
+    first = next(iter(splits.values()))  # the training split, where there is one; whole, as its inventory is
     given = experiment.data.schema
     schema = Schema.from_json(read_json(given)) if given else Schema.from_sentences(first)
     for sentences in splits.values():
         schema.check(sentences)
+    schema.check_learnable(relations=experiment.model.tasks is not Tasks.NER)
+    splits = as_trained_on(splits, experiment.data)
     vocabulary = open_pretrained(experiment.model.encoder).vocabulary
     examples, lost = {}, {}
     for name, sentences in splits.items():

@@ -5,7 +5,7 @@ import os
 import pandas as pd
 
 from strtf.config import DataOptions
-from strtf.data.load import split_paths
+from strtf.data.load import load_splits, split_paths
 from strtf.errors import StrtfError
 from strtf.reporting.error_counts import error_counts
 from strtf.reporting.figure import draw
@@ -13,7 +13,7 @@ from strtf.reporting.learning_curves import draw_learning_curves
 from strtf.reporting.paper import TABLE_2, TABLE_4, TABLE_5, TABLES
 from strtf.reporting.render import paragraph, render
 from strtf.reporting.results import Records, read_results
-from strtf.reporting.statistics import corpus_statistics, load_splits
+from strtf.reporting.statistics import corpus_statistics
 from strtf.reporting.tables import layout, measurements
 from strtf.run_dir import check_writable, replacing
 

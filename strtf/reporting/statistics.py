@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from strtf.config import DataOptions
 from strtf.data.corpus import statistics
-from strtf.data.load import SPLITS, load_split, split_paths
-from strtf.errors import StrtfError
+from strtf.data.load import SPLITS
 from strtf.reporting.paper import ENTITIES, KEPT, NO_RELATION_KEPT, RELATIONS
 from strtf.schema import NO_RELATION, Direction, Sentence
 
@@ -23,18 +21,6 @@ PAPER: dict[Key, int] = {
     ("total", "relations", ""): sum(RELATIONS.values()),
 }
 COLUMNS = ("item", "direction", "paper", *SPLITS, "total")
-
-
-def load_splits(options: DataOptions) -> dict[str, list[Sentence]]:
-    """The splits that the options name.
-
-    Raises:
-        StrtfError: they name none.
-    """
-    paths = split_paths(options)
-    if not paths:
-        raise StrtfError("--data_dir (or --train_data) must name a corpus. Received: neither.")
-    return {split: load_split(options, split) for split in (SPLITS if set(paths) == {"train"} else paths)}
 
 
 def corpus_statistics(splits: Mapping[str, Sequence[Sentence]]) -> pd.DataFrame:

@@ -9,6 +9,8 @@ Both leave out [CLS] and [SEP], and neither reads a literal "[SEP]" in the text 
 """
 
 import functools
+import unicodedata
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -58,7 +60,8 @@ class WordPieceTokenizer:
     """Greedy longest-match WordPiece with the ids of Google's `FullTokenizer`.
 
     The engine is Hugging Face `tokenizers`, whose offsets count characters of the text as given. It drops white
-    space, control characters and, where it lower-cases, combining marks: these have no token of their own.
+    space, control characters and, where it lower-cases, combining marks: these have no token of their own. Marks that
+    end a word are put to its last token, for they end an entity too.
     """
 
     def __init__(self, vocabulary: Vocabulary, lowercase: bool, forms: bool = False):
@@ -76,11 +79,21 @@ class WordPieceTokenizer:
 
     def encode(self, text: str) -> Encoding:
         encoded = self._tokenizer.encode(text.translate(self._one_to_one))
-        offsets = np.array(encoded.offsets, np.int32).reshape(-1, 2)
+        offsets = np.array(_with_marks(encoded.offsets, text), np.int32).reshape(-1, 2)
         ids = np.array(encoded.ids, np.int32)
         if self._forms:
             ids += token_forms(text, *offsets.T) * np.int32(len(self.vocabulary))
         return Encoding(ids, offsets[:, 0], offsets[:, 1])
+
+
+def _with_marks(offsets: Sequence[tuple[int, int]], text: str) -> list[tuple[int, int]]:
+    """The offsets, each end moved over the combining marks behind it that have no token."""
+    moved, following = [], [*(start for start, _ in offsets[1:]), len(text)]
+    for (start, end), limit in zip(offsets, following, strict=False):
+        while end < limit and unicodedata.category(text[end]) == "Mn":
+            end += 1
+        moved.append((start, end))
+    return moved
 
 
 _TOKENIZERS = {Tokenization.CHARACTER: CharacterTokenizer, Tokenization.WORDPIECE: WordPieceTokenizer}

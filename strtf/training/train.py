@@ -50,7 +50,7 @@ def train(experiment: Experiment, run_dir: RunDir, resume: bool = False) -> Trai
     schema = _schema(experiment, train_split)
     schema.check(train_split)
     schema.check(dev_split)
-    _check_schema(schema, experiment)
+    schema.check_learnable(relations=experiment.model.tasks is not Tasks.NER)
     pretrained = open_pretrained(experiment.model.encoder)
     _warn_about_case(experiment, pretrained)
     model = build_model(experiment, pretrained.config, schema)
@@ -137,17 +137,10 @@ def _sizes_and_digests(data: dict) -> dict[str, tuple[int, str]]:
 def _schema(experiment: Experiment, train_split) -> Schema:
     given = experiment.data.schema
     if given:
-        return Schema.from_json(read_json(given))
+        return Schema.from_json(read_json(given)).in_order()
     # a subsample may miss types that the development split has; the inventory is the whole split's
     whole = load_split(experiment.data, "train") if experiment.data.max_train_sentences else train_split
     return Schema.from_sentences(whole)
-
-
-def _check_schema(schema: Schema, experiment: Experiment) -> None:
-    if not schema.entity_types:
-        raise StrtfError("--train_data must annotate entities. Received: a corpus without any.")
-    if not schema.relation_classes and experiment.model.tasks is not Tasks.NER:
-        raise StrtfError("--train_data must annotate relations. Received: a corpus without any. Use --tasks=ner.")
 
 
 def _warn_about_case(experiment: Experiment, pretrained) -> None:

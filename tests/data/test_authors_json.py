@@ -127,7 +127,7 @@ BAD_RECORDS = {
     ),
     "end_outside": (
         record(entities=[*EXCLUSIVE, [5, 9, "大", "Part"]]),
-        "entities[2] must lie in its text of 6",
+        "entities[2] must have its surface at its offsets",
     ),
     "end_at_start": (
         record(entities=[*EXCLUSIVE, [3, 3, "", "Part"]]),
@@ -194,3 +194,13 @@ def test_bad_record_of_a_one_line_array_names_its_column(tmp_path):
 def test_duplicate_ids_name_both_places(tmp_path):
     with pytest.raises(DataError, match=r"notes.json:3: id must be unique. Received: '1', as at .*notes.json:1\."):
         read_text(tmp_path, '[{"id": 1, "text": ""},\n\n{"id": "1", "text": ""}]')
+
+
+def test_an_end_beyond_the_text_is_a_mismatch_where_ends_are_inclusive(tmp_path):
+    path = tmp_path / "notes.json"
+    path.write_text(
+        '[{"text":"胸痛","entities":[[0,1,"胸痛","S"],[0,0,"胸","S"]]},\n{"text":"胸痛","entities":[[0,2,"胸痛","S"]]}]',
+        "utf-8",
+    )
+    with pytest.raises(DataError, match=r"notes.json:2: .*must have its surface.* \(the file's ends seem inclusive\)"):
+        corpus.read_corpus(path)

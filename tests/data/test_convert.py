@@ -85,7 +85,7 @@ def test_the_input_is_no_output(source, tmp_path):
     (tmp_path / "link.jsonl").symlink_to(source)
     before = source.read_bytes()
     message = refusal(convert(source, tmp_path / "link.jsonl", "--overwrite"))
-    assert "--output must be another place than --input" in message and source.read_bytes() == before
+    assert "--output must be another place than what is read" in message and source.read_bytes() == before
 
 
 def test_a_file_that_is_there_is_kept(source, tmp_path):
@@ -98,3 +98,9 @@ def test_a_file_that_is_there_is_replaced_if_told_so(source, tmp_path):
     (tmp_path / "out.jsonl").write_text("mine")
     assert convert(source, tmp_path / "out.jsonl", "--overwrite").returncode == 0
     assert [sentence.id for sentence in read_corpus(tmp_path / "out.jsonl")] == ["a"]
+
+
+def test_an_output_within_the_input_would_be_read_with_it(source, tmp_path):
+    assert convert(source, tmp_path / "brat").returncode == 0
+    assert "--output must be another place" in refusal(convert(tmp_path / "brat", tmp_path / "brat" / "out"))
+    assert not (tmp_path / "brat" / "out").exists()

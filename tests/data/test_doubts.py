@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -78,3 +79,17 @@ def test_doubts_are_places_of_their_words(drawn):
 def test_texts_that_stand_in_an_earlier_split():
     splits = {"train": USUAL, "dev": [sentence("d", "右")], "test": [sentence("t", "左主干狭窄"), sentence("s", "右")]}
     assert repeated_texts(splits) == {("dev", "train"): 0, ("test", "train"): 1, ("test", "dev"): 1}
+
+
+def test_shorter_words_are_tried_where_longer_ones_are_none():
+    usual = [*(sentence(f"u{i}", "狭窄", (0, 2, "A")) for i in range(9)), sentence("v", "狭窄处", (0, 3, "B"))]
+    [found] = find_doubts({"train": [*usual, sentence("t", "狭窄处所", (2, 4, "C"))]})
+    assert (found.id, found.start, found.end, found.times, found.places) == ("t", 0, 2, 9, 10)
+
+
+@pytest.mark.parametrize(("words", "others"), [("café", "cafés"), ("рак", "характер"), ("cafe", "cafe\u0301")])
+def test_a_part_of_a_word_in_any_script_with_spaces_is_no_place(words, others):
+    usual = [sentence(f"u{i}", words, (0, len(words), "A")) for i in range(9)]
+    assert find_doubts({"train": [*usual, sentence("t", others)]}) == []
+    [found] = find_doubts({"train": [*usual, sentence("t", f"见{words}无")]})
+    assert found.start == 1

@@ -1,3 +1,4 @@
+import json
 import shutil
 
 import pytest
@@ -5,7 +6,7 @@ import pytest
 from strtf.config import DataOptions
 from strtf.data.brat import write_brat
 from strtf.data.corpus import read_corpus, write_corpus
-from strtf.data.load import load_split, load_training_splits, split_paths
+from strtf.data.load import load_split, load_splits, load_training_splits, split_paths
 from strtf.errors import StrtfError
 from strtf.schema import Entity, Schema, Sentence
 
@@ -102,3 +103,16 @@ class TestLoadTrainingSplits:
             for seed in (0, 0, 1)
         ]
         assert samples[0] == samples[1] != samples[2]
+
+
+@pytest.mark.parametrize("read", [load_splits, load_training_splits])
+def test_a_directory_without_splits_is_named(tmp_path, read):
+    with pytest.raises(StrtfError, match=f"Received: {tmp_path}, which has no train.jsonl, train.json or train/"):
+        read(DataOptions(data_dir=str(tmp_path)))
+
+
+def test_one_file_is_read_once(tmp_path, caplog):
+    twice = {"id": "e", "start": 0, "end": 1, "type": "T"}, {"id": "f", "start": 0, "end": 1, "type": "T"}
+    (tmp_path / "all.jsonl").write_text("\n".join(3 * [json.dumps({"text": "a", "entities": twice})]), "utf-8")
+    load_splits(DataOptions(train_data=str(tmp_path / "all.jsonl")))
+    assert caplog.text.count("merged 3 entities") == 1

@@ -191,3 +191,15 @@ def test_shift_and_threshold_are_chosen_together(make):
     extractor = make(tried=lambda shift, _: raised if shift == 1.0 else plain)
     decision, _ = tuned(extractor, Sentence("s", "abc", ENTITIES[:2]), tune_entity_threshold=True)
     assert (decision.entity_shift, decision.entity_threshold) == (1.0, 0.15)
+
+
+@given(st.lists(st.tuples(st.sampled_from([1.0, 1 - 1e-13, 1 - 1e-11, 0.5, np.nextafter(0.5, 0), 0.1]), st.booleans())))
+def test_a_threshold_keeps_what_it_was_chosen_for(scored):
+    def f1(threshold):
+        kept = [right for probability, right in scored if probability > threshold]
+        return 2 * sum(kept) / max(len(kept) + gold, 1)
+
+    gold = sum(right for _, right in scored)
+    best = best_threshold(scored, gold)
+    possible = [p for p, _ in scored if p < 1.0 - 1e-12] + [0.0]
+    assert best is None if not gold else f1(best) >= max(map(f1, possible))

@@ -57,17 +57,6 @@ def test_a_corpus_may_overrule_a_systems_rows_in_tables(folder, system, epochs, 
     assert (row.experiment.training.epochs, row.experiment.training.batch_size) == (epochs, 5)
 
 
-@pytest.mark.parametrize(("tasks", "epochs"), [("joint", 7), ("ner", 8)])
-def test_what_a_corpus_decides_may_differ_where_tasks_are_learnt_together(
-    tasks, epochs, tmp_path, flag_file, monkeypatch
-):
-    monkeypatch.setattr("experiments.plan.CORPORA", flag_file("corpora/reports").parent)
-    flag_file("corpora/reports/focused_attention_joint", "--epochs=7")
-    flag_file("corpora/reports/focused_attention", "--epochs=8")
-    row = make_row(flag_file("table_6_ablation/row", f"--tasks={tasks}"), 0, ["--data_dir=x"], tmp_path, "reports")
-    assert row.experiment.training.epochs == epochs
-
-
 def test_rows_that_train_alike_are_one_job(row, tmp_path):
     alike = [row("a", "--epochs=3"), row("b", "--epochs=3", "--rc_compute=dense")]  # dense computes the same
     other = row("c", "--epochs=4")

@@ -91,3 +91,28 @@ def test_a_corpus_alone(corpus, tiny_encoder_dir):
 def test_no_corpus():
     with pytest.raises(StrtfError, match="must name a corpus"):
         check_corpus(Experiment())
+
+
+@pytest.mark.parametrize("where", ["train.jsonl", "link"])
+def test_doubts_never_replace_the_corpus(checked, corpus, where):
+    (corpus / "link").symlink_to(corpus / "train.jsonl")
+    before = (corpus / "train.jsonl").read_bytes()
+    with pytest.raises(StrtfError, match="--doubts must be another place than what is read"):
+        checked(str(corpus / where))
+    assert (corpus / "train.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize(("spans", "missing"), [([], "entities"), ([(0, 2, "A")], "relations")])
+def test_what_training_would_refuse(tmp_path, tiny_encoder_dir, spans, missing):
+    entities = [{"id": f"e{i}", "start": s, "end": e, "type": t} for i, (s, e, t) in enumerate(spans)]
+    path = tmp_path / "all.jsonl"
+    path.write_text("".join(f'{{"text": "狭窄", "entities": {json.dumps(entities)}}}\n' for _ in range(10)), "utf-8")
+    experiment = Experiment(DataOptions(train_data=str(path)), ModelOptions(encoder=str(tiny_encoder_dir)))
+    with pytest.raises(StrtfError, match=f"--train_data must annotate {missing}"):
+        check_corpus(experiment)
+
+
+def test_the_sentences_that_training_would_take(corpus, tiny_encoder_dir):
+    data = DataOptions(data_dir=str(corpus), max_train_sentences=2)
+    report = check_corpus(Experiment(data, ModelOptions(encoder=str(tiny_encoder_dir))))
+    assert row(report, "texts") == ["2", "2"]

@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 
 from strtf.config import DataOptions
+from strtf.data.load import load_splits
 from strtf.errors import StrtfError
 from strtf.reporting.paper import ENTITIES, RELATIONS
-from strtf.reporting.statistics import DIRECTIONS, corpus_statistics, load_splits
+from strtf.reporting.statistics import DIRECTIONS, corpus_statistics
 from strtf.schema import Entity, Relation, Sentence
 
 ENTITY = [
@@ -67,5 +68,5 @@ def test_one_file_is_split(tmp_path):
 
 
 def test_no_corpus_is_an_error():
-    with pytest.raises(StrtfError, match="--data_dir .or --train_data. must name a corpus"):
+    with pytest.raises(StrtfError, match="--train_data .or --data_dir. must name a corpus"):
         load_splits(DataOptions())

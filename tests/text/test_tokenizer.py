@@ -1,4 +1,5 @@
 import pathlib
+import unicodedata
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from strtf.config import Tokenization
 from strtf.errors import StrtfError
 from strtf.text.code_points import STAND_INS
+from strtf.text.encoding import align
 from strtf.text.surface import ATTACHED, BLANK, letter_case
 from strtf.text.tokenizer import make_tokenizer
 from strtf.text.vocabulary import SPECIAL_TOKENS, Vocabulary
@@ -180,7 +182,20 @@ def test_wordpiece_equals_hugging_face(wordpiece, reference, text):
     expected = reference.encode(text, add_special_tokens=False)
     encoding = wordpiece.encode(text)
     offsets = list(zip(encoding.starts.tolist(), encoding.ends.tolist(), strict=True))
-    assert (encoding.ids.tolist(), offsets) == (expected.ids, expected.offsets)
+    assert encoding.ids.tolist() == expected.ids
+    assert [start for start, _ in offsets] == [start for start, _ in expected.offsets]
+    limits = [*(start for start, _ in offsets[1:]), len(text)]
+    for (_, end), (_, theirs), following in zip(offsets, expected.offsets, limits, strict=False):
+        assert theirs <= end <= max(theirs, following)
+        assert all(unicodedata.category(char) == "Mn" for char in text[theirs:end])
+
+
+def test_marks_at_the_end_of_a_word_are_its_last_token_s(wordpiece):
+    text = "cafe\u0301\u0300 e\u0301a"
+    encoding = wordpiece.encode(text)
+    first, last = align(encoding, 0, 6)
+    assert encoding.char_span(first, last) == (0, 6)
+    assert encoding.ends[-1] == len(text)
 
 
 @needs_chinese
