@@ -445,9 +445,14 @@ class Experiment:
     def override(self, given: dict[str, dict]) -> "Experiment":
         """This experiment with some options replaced: {group: {name: value}}.
 
+        A directory of data takes the place of all files that are not given with it.
+
         Raises:
             StrtfError: a model option that would change what the trained weights compute.
         """
+        if given.get("data", {}).get("data_dir"):
+            files = dict.fromkeys(("train_data", "dev_data", "test_data"), "")
+            given = given | {"data": files | given["data"]}
         changed = self.from_json({group: values | given.get(group, {}) for group, values in self.to_json().items()})
         fixed = [line for line in self.differences(changed) if line[2:].split(":")[0] in _FIXED_BY_TRAINING]
         if fixed:

@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
@@ -168,7 +169,10 @@ def write_tensors(path: pathlib.Path, tensors: dict[str, np.ndarray], state: dic
     tensors = {name: np.asarray(value, order="C") for name, value in tensors.items()}  # scalars stay scalars
     try:
         with replacing(path) as partial:
+            partial.touch()
+            mode = stat.S_IMODE(partial.stat().st_mode)  # as the umask has it; the library's file is its owner's alone
             save_file(tensors, partial, {"state": json.dumps(state or {})})
+            partial.chmod(mode)
     except SafetensorError as error:
         raise StrtfError(f"{path} must be writable. Received: {error}. What was there before is kept.") from error
 

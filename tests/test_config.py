@@ -144,6 +144,11 @@ class TestOverride:
     def test_keeps_the_rest(self):
         assert EXPERIMENT.override({"data": {"test_data": "new.jsonl"}}).model == EXPERIMENT.model
 
+    def test_a_directory_takes_the_place_of_files(self):
+        files = DataOptions(train_data="a", dev_data="b", test_data="c", schema="s")
+        found = Experiment(data=files).override({"data": {"data_dir": "new", "test_data": "d"}})
+        assert found.data == DataOptions(data_dir="new", test_data="d", schema="s")
+
     def test_same_value_of_a_fixed_option_is_fine(self):
         assert EXPERIMENT.override({"model": {"num_task_blocks": 2}}) == EXPERIMENT
 

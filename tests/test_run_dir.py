@@ -255,3 +255,9 @@ def test_a_file_of_another_name_is_never_the_temporary_one(tmp_path):
     with replacing(tmp_path / "a") as partial:
         partial.write_text("new")
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "new", "a.partial": "mine"}
+
+
+def test_whoever_may_read_the_run_may_read_its_weights(tmp_path):
+    (tmp_path / "other").touch()
+    write_tensors(tmp_path / "weights", {"a": np.zeros(1)})
+    assert (tmp_path / "weights").stat().st_mode == (tmp_path / "other").stat().st_mode

@@ -134,6 +134,18 @@ class TestTuning:
         tune_run(spoilt, {"training": {"tune_threshold": False}, "model": {"min_probability": 0.9}})
         assert read_tensors(spoilt.weights)[1]["relation_threshold"] == Decision().relation_threshold
 
+    @pytest.mark.parametrize(
+        ("annotated", "missing"), [({}, "entities"), ({"entities": [{"id": 1, "start": 0, "end": 1}]}, "relations")]
+    )
+    def test_a_split_that_says_nothing_leaves_the_run_alone(self, spoilt, tmp_path, annotated, missing):
+        for entity in annotated.get("entities", ()):
+            entity["type"] = spoilt.read_schema().entity_types[0]
+        (tmp_path / "dev.jsonl").write_text(json.dumps({"text": "左前降支"} | annotated), encoding="utf-8")
+        before = spoilt.weights.read_bytes()
+        with pytest.raises(StrtfError, match=f"development split must annotate {missing}"):
+            tune_run(spoilt, {"data": {"dev_data": str(tmp_path / "dev.jsonl")}})
+        assert spoilt.weights.read_bytes() == before
+
     def test_a_failure_leaves_the_run_alone(self, spoilt):
         before = spoilt.weights.read_bytes()
         with pytest.raises(StrtfError, match="must be readable"):

@@ -1,10 +1,12 @@
 """A trained run on one of its splits: scores (`python -m strtf.evaluate`) and thresholds (`python -m strtf.tune`)."""
 
 import collections
+from collections.abc import Collection, Sequence
 
 from strtf.config import Experiment
 from strtf.data.load import load_split, load_training_splits
 from strtf.device import describe_device
+from strtf.errors import StrtfError
 from strtf.evaluation.error_page import write_error_page
 from strtf.evaluation.errors import count_errors
 from strtf.evaluation.evaluate import (
@@ -72,10 +74,11 @@ def tune_run(run_dir: RunDir, given: dict[str, dict]) -> str:
         given: options that replace the run's, see `Experiment.override`: other data above all.
 
     Raises:
-        StrtfError: no such run or split; types that training never showed.
+        StrtfError: no such run or split; types that training never showed; a split that says nothing of a task.
     """
     experiment = run_dir.require().read_experiment().override(given).override({"model": {"min_probability": 0.0}})
     extractor, sentences, lost = _open(run_dir, "dev", experiment)
+    _check_annotated(sentences, extractor.model.tasks)
     before = extractor.decision.to_json()
     answers = tune_decision(extractor, sentences, experiment.training)
     scores = summarize(compare_answers(extractor, sentences, *answers), lost)
@@ -83,6 +86,18 @@ def tune_run(run_dir: RunDir, given: dict[str, dict]) -> str:
     write_tensors(run_dir.weights, read_tensors(run_dir.weights)[0], chosen)
     changes = (f"{name} {before[name]:.2f} → {now:.2f}" for name, now in chosen.items())
     return score_table(scores, f"dev split, {len(sentences)} sentences, {run_dir.path}: {', '.join(changes)}")
+
+
+def _check_annotated(sentences: Sequence[Sentence], tasks: Collection[Task]) -> None:
+    """Without gold items every choice is as good as another, and the run's own would be lost."""
+    missing = "" if any(s.entities for s in sentences) else "entities"
+    if Task.RC in tasks and not any(s.relations for s in sentences):
+        missing = missing or "relations"
+    if missing:
+        raise StrtfError(
+            f"The development split must annotate {missing}. Received: {len(sentences)} sentences without any. "
+            "Give another as --dev_data; the run is as it was."
+        )
 
 
 def _training_split(run_dir: RunDir, given: dict[str, dict]) -> list[Sentence]:

@@ -89,9 +89,20 @@ class Job:
                 "--output must not become one of the .txt files that --input names. "
                 f"Received: {self.target}. Choose another path."
             )
-        same = [name for name in (self.source, self.target) if self.rejects and _same_file(name, self.rejects)]
-        if same or self.rejects == "-":
+        in_source = is_directory(self.source) and self.rejects.endswith(".txt") and _lies_in(self.rejects, self.source)
+        if self.rejects and (in_source or self.rejects == "-" or self._is_taken(self.rejects)):
             raise StrtfError(f"--rejects must be a file of its own. Received: {self.rejects}. Choose another path.")
+
+    def _is_taken(self, path: str) -> bool:
+        """Whether a file is the input, or another that this job writes, now or at its end."""
+        beside = {f"{self.target}.partial", f"{self.target}.state"}
+        names = map(os.path.realpath, beside | {self.target})
+        return (
+            _same_file(self.source, path)
+            or _same_file(self.target, path)
+            or os.path.realpath(path) in names
+            or os.path.realpath(f"{path}.partial") in (os.path.realpath(self.target), os.path.realpath(self.source))
+        )
 
 
 def predict_run(run_dir: RunDir, source: str, target: str, given: dict[str, dict], style: str = "jsonl",

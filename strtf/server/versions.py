@@ -163,8 +163,13 @@ class Versions:
 def _look(directory: pathlib.Path) -> dict[int, Print]:
     """{version: its files} of all numbered directories."""
     with os.scandir(directory) as entries:
-        numbered = [entry for entry in entries if entry.name.isascii() and entry.name.isdigit() and entry.is_dir()]
+        numbered = [entry for entry in entries if _is_version(entry.name) and entry.is_dir()]
         return {int(entry.name): (entry.name, _files(pathlib.Path(entry.path))) for entry in numbered}
+
+
+def _is_version(name: str) -> bool:
+    """A number that the protocols can say, in 64 bits with a sign."""
+    return name.isascii() and name.isdigit() and len(name) < 20 and int(name) < 2**63
 
 
 def _files(directory: pathlib.Path) -> tuple[tuple[str, int, int], ...]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from strtf.config import Experiment
 from strtf.data.batches import Batch, TrainingBatches
+from strtf.data.documents import shown
 from strtf.errors import StrtfError
 from strtf.evaluation.evaluate import evaluate
 from strtf.evaluation.threshold import tune_decision
@@ -114,7 +115,7 @@ class Trainer:
         if not math.isfinite(metrics["loss"]):
             raise StrtfError(
                 f"The loss must be finite. Received: {metrics['loss']} at step {self._global_step + 1}, "
-                f"sentences {', '.join(ids)}. "
+                f"sentences {', '.join(map(shown, ids))}. "
                 "Lower --learning_rate and --head_learning_rate, or train with --precision=float32."
             )
 

@@ -216,9 +216,12 @@ def test_an_input_that_ends_early_is_no_reject(run, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("rejects", ["in.txt", "out.jsonl", "-"])
+@pytest.mark.parametrize(
+    "rejects", ["in.txt", "out.jsonl", "-", "out.jsonl.partial", "out.jsonl.state", "reports/b.txt"]
+)
 def test_rejects_need_a_file_of_their_own(run, tmp_path, monkeypatch, rejects):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "in.txt").write_text("a\n")
+    (tmp_path / "reports").mkdir()
     with pytest.raises(StrtfError, match="--rejects must be a file of its own. Received: "):
-        predict_run(run, "in.txt", "out.jsonl", {}, rejects=rejects)
+        predict_run(run, os.path.dirname(rejects) or "in.txt", "out.jsonl", {}, rejects=rejects)

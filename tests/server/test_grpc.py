@@ -103,6 +103,8 @@ def tensor(dtype=tf.string, shape=(1,), **values):
         ({"text": [1.0]}, "INVALID_ARGUMENT", "Expects text to be string but float32 is provided"),
         ({"text": [[b"1"]]}, "INVALID_ARGUMENT", "Expects text to be of shape [?] but [1,1] is provided"),
         ({"text": tensor(string_val=[b"a", b"b"])}, "INVALID_ARGUMENT", "as many values as its shape says"),
+        ({"text": tensor(shape=(2,))}, "INVALID_ARGUMENT", "as many values as its shape says"),
+        ({"text": tensor(tf.uint8, int_val=[300])}, "INVALID_ARGUMENT", "as many values as its shape says"),
         ({"text": tensor(shape=(-1,))}, "INVALID_ARGUMENT", "must have a known shape"),
         ({"text": tensor(shape=(2**40,), string_val=[b"1"])}, "INVALID_ARGUMENT", "at most 65536 elements"),
         ({"text": [b"1"] * 9}, "INVALID_ARGUMENT", "A request must have at most 8 texts. Received: 9."),

@@ -221,3 +221,9 @@ def test_a_model_that_fails_on_an_empty_text_does_not_load(tmp_path):
     tf.saved_model.save(model, str(tmp_path), signatures={"serving_default": model.call})
     with pytest.raises(tf.errors.InvalidArgumentError):
         SavedModel(tmp_path)
+
+
+def test_numbers_that_the_protocols_cannot_say_are_no_versions(tmp_path):
+    for name in ("1", str(2**63 - 1), str(2**63), "20261129062030123456", "١", "x"):
+        (tmp_path / name).mkdir()
+    assert set(versions_module._look(tmp_path)) == {1, 2**63 - 1}

@@ -158,7 +158,7 @@ def test_a_loss_that_is_not_finite_names_step_and_sentences(trainer, value):
     with pytest.raises(StrtfError) as caught:
         run.fit()
     message = str(caught.value)
-    assert f"Received: {value} at step 5, sentences s2, s3." in message
+    assert f"Received: {value} at step 5, sentences 's2', 's3'." in message
     assert "Lower --learning_rate" in message and "--precision=float32" in message and "\n" not in message
     assert saved_weight(run.run_dir) == STEPS  # the best epoch stays
 
