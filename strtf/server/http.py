@@ -17,11 +17,13 @@ DISCARD = 16  # times the limit of a body is read and thrown away, so that the c
 
 
 class PatientProtocol(H11Protocol):
-    """HTTP/1.1 whose clients have `read_timeout` seconds for a request's headers, and so long to read on when stuck."""
+    """HTTP/1.1 whose clients have `read_timeout` seconds for a request's headers, so long to read on when stuck, and so
+    long for the rest of a body that was answered before it had come."""
 
     read_timeout = 10.0
     _headers_timer: asyncio.TimerHandle | None = None
     _write_timer: asyncio.TimerHandle | None = None
+    _rest_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport) -> None:
         super().connection_made(transport)
@@ -33,6 +35,11 @@ class PatientProtocol(H11Protocol):
             self._wait_for_headers()
         else:
             self._headers_timer = _cancelled(self._headers_timer)
+        # each byte ends uvicorn's wait for the next request, and nothing else would wait for the last one
+        if self.conn.our_state is not h11.DONE or self.conn.their_state is not h11.SEND_BODY:
+            self._rest_timer = _cancelled(self._rest_timer)
+        elif self._rest_timer is None:
+            self._rest_timer = self.loop.call_later(self.read_timeout, self.transport.abort)
 
     def _wait_for_headers(self) -> None:
         if self._headers_timer is None:
@@ -68,6 +75,7 @@ class PatientProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._headers_timer = _cancelled(self._headers_timer)
         self._write_timer = _cancelled(self._write_timer)
+        self._rest_timer = _cancelled(self._rest_timer)
         super().connection_lost(exc)
 
 
@@ -96,7 +104,8 @@ def http_server(app, host: str, port: int, read_timeout: float, max_connections:
         uvicorn.Config(
             app, host=host, port=port, http=protocol, ws="none", loop="none", lifespan="off", log_config=None,
             log_level="critical", access_log=False, server_header=False, proxy_headers=False,
-            limit_concurrency=max_connections, timeout_graceful_shutdown=max(1, round(drain)),
+            limit_concurrency=max_connections + 1,  # uvicorn refuses the one that reaches it
+            timeout_graceful_shutdown=max(1, round(drain)),
         )
     )  # fmt: skip
 

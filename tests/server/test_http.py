@@ -1,6 +1,7 @@
 """Clients that are slow, silent or too many, at the routes of a server without a model."""
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -88,6 +89,20 @@ def test_a_body_that_does_not_come(talk):
     assert b"The request's body must arrive within 0.2 seconds." in answer
 
 
+def test_a_body_that_is_answered_before_it_has_come(listening):
+    async def test(connect, _):
+        reader, writer = await connect()
+        writer.write(b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n")
+        assert (await reader.readline()).split()[1] == b"404"
+        writer.write(b"1")
+        async with asyncio.timeout(5.0):
+            with contextlib.suppress(ConnectionResetError):
+                await reader.read()
+        writer.close()
+
+    listening(test)
+
+
 def test_a_client_that_goes_before_its_body_has_come(listening):
     async def test(connect, server):
         _, writer = await connect()
@@ -123,6 +138,8 @@ def test_what_is_no_http(talk):
 def test_too_many_connections(listening):
     async def test(connect, _):
         idle = [await connect() for _ in range(4)]
+        idle[0][1].write(HEALTH)  # as many as may be there are served
+        assert b"application/json" in await idle[0][0].readuntil(b"\r\n\r\n")
         reader, writer = await connect()
         writer.write(HEALTH)
         assert (await reader.read()).startswith(b"HTTP/1.1 503")
