@@ -32,7 +32,7 @@ def load_splits(options: DataOptions) -> dict[str, list[Sentence]]:
     """
     paths = split_paths(options)
     if not paths:
-        raise no_corpus(options, "a corpus", *SPLITS)
+        raise _no_corpus(options, "a corpus")
     if set(paths) == {"train"}:
         return _split_one_file(paths["train"], options)
     return {split: read_corpus(path) for split, path in paths.items()}
@@ -56,7 +56,7 @@ def load_training_splits(options: DataOptions) -> tuple[list[Sentence], list[Sen
     """(train, dev), subsampled as the options say; dev is empty where a train and a test file are all there is."""
     paths = split_paths(options)
     if "train" not in paths:
-        raise no_corpus(options, "a training corpus", "train")
+        raise _no_corpus(options, "a training corpus")
     if set(paths) == {"train"}:
         splits = _split_one_file(paths["train"], options)
     else:
@@ -73,11 +73,11 @@ def as_trained_on(splits: dict[str, list[Sentence]], options: DataOptions) -> di
     }
 
 
-def no_corpus(options: DataOptions, what: str, *splits: str) -> StrtfError:
+def _no_corpus(options: DataOptions, what: str) -> StrtfError:
     """The error where neither --data_dir nor the flags of the splits name it."""
     received = "neither"
     if options.data_dir:
-        received = f"{options.data_dir}, which has no {splits[0]}.jsonl, {splits[0]}.json or {splits[0]}/"
+        received = f"{options.data_dir}, which has no train.jsonl, train.json or train/"
     return StrtfError(f"--train_data (or --data_dir) must name {what}. Received: {received}.")
 
 
