@@ -1,6 +1,7 @@
 """The splits of an experiment, read and subsampled as its options say."""
 
 import pathlib
+from collections.abc import Collection
 
 from strtf.config import DataOptions
 from strtf.data import angiography
@@ -24,8 +25,8 @@ def split_paths(options: DataOptions) -> dict[str, pathlib.Path]:
     return paths
 
 
-def load_splits(options: DataOptions) -> dict[str, list[Sentence]]:
-    """The splits that the options name, whole; a training file that is all there is is split, and read once.
+def load_splits(options: DataOptions, wanted: Collection[str] = SPLITS) -> dict[str, list[Sentence]]:
+    """Those of the wanted splits that the options name, whole; a training file that is all there is is read once.
 
     Raises:
         StrtfError: they name none.
@@ -34,8 +35,9 @@ def load_splits(options: DataOptions) -> dict[str, list[Sentence]]:
     if not paths:
         raise _no_corpus(options, "a corpus")
     if set(paths) == {"train"}:
-        return _split_one_file(paths["train"], options)
-    return {split: read_corpus(path) for split, path in paths.items()}
+        shares = _split_one_file(paths["train"], options)
+        return {split: shares[split] for split in wanted}
+    return {split: read_corpus(path) for split, path in paths.items() if split in wanted}
 
 
 def load_split(options: DataOptions, split: str) -> list[Sentence]:
@@ -54,14 +56,9 @@ def load_split(options: DataOptions, split: str) -> list[Sentence]:
 
 def load_training_splits(options: DataOptions) -> tuple[list[Sentence], list[Sentence]]:
     """(train, dev), subsampled as the options say; dev is empty where a train and a test file are all there is."""
-    paths = split_paths(options)
-    if "train" not in paths:
+    if "train" not in split_paths(options):
         raise _no_corpus(options, "a training corpus")
-    if set(paths) == {"train"}:
-        splits = _split_one_file(paths["train"], options)
-    else:
-        splits = {split: read_corpus(paths[split]) for split in ("train", "dev") if split in paths}
-    splits = as_trained_on(splits, options)
+    splits = as_trained_on(load_splits(options, ("train", "dev")), options)
     return splits["train"], splits.get("dev", [])
 
 

@@ -95,13 +95,10 @@ class Job:
 
     def _is_taken(self, path: str) -> bool:
         """Whether a file is the input, or another that this job writes, now or at its end."""
-        beside = {f"{self.target}.partial", f"{self.target}.state"}
-        names = map(os.path.realpath, beside | {self.target})
-        return (
-            _same_file(self.source, path)
-            or _same_file(self.target, path)
-            or os.path.realpath(path) in names
-            or os.path.realpath(f"{path}.partial") in (os.path.realpath(self.target), os.path.realpath(self.source))
+        others = (self.source, self.target)
+        beside = (f"{self.target}.partial", f"{self.target}.state")
+        return any(_same_file(other, path) for other in (*others, *beside)) or any(
+            _same_file(other, f"{path}.partial") for other in others
         )
 
 

@@ -41,13 +41,13 @@ def array_from_proto(name: str, proto: tensor_pb2.TensorProto, max_elements: int
         raise invalid(f"Tensor of input {name} must have a known shape.")
     if math.prod(sizes) > max_elements:
         raise invalid(f"Tensor of input {name} must have at most {max_elements} elements.")
-    no_strings = proto.dtype == tf.string.as_datatype_enum and not proto.string_val and math.prod(sizes)
+    mismatch = invalid(f"Tensor of input {name} must have as many values as its shape says, of its type.")
+    if proto.dtype == tf.string.as_datatype_enum and not proto.string_val and math.prod(sizes):
+        raise mismatch  # make_ndarray would fill the tensor with what is no bytes
     try:
-        if no_strings:  # make_ndarray would fill the tensor with what is no bytes
-            raise ValueError("no values")
         return tf.make_ndarray(proto)
     except (TypeError, ValueError, IndexError, KeyError, OverflowError) as error:
-        raise invalid(f"Tensor of input {name} must have as many values as its shape says, of its type.") from error
+        raise mismatch from error
 
 
 def proto_from_array(value: np.ndarray, dtype: tf.DType) -> tensor_pb2.TensorProto:
