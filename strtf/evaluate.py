@@ -2,10 +2,10 @@
 
 from absl import flags
 
-from strtf.flags import CORPUS_OPTIONS, define_run_dir, define_run_options, given_options, run
+from strtf.flags import CORPUS_OPTIONS, EXTRACTION_OPTIONS, define_run_dir, define_run_options, given_options, run
 
 define_run_dir("A run of `python -m strtf.train`.")
-define_run_options(*CORPUS_OPTIONS)
+define_run_options(*EXTRACTION_OPTIONS, *CORPUS_OPTIONS)
 flags.DEFINE_enum("split", "test", ["train", "dev", "test"], "Which split; files as in training unless given anew.")
 flags.DEFINE_string("json", None, "Also write the scores to this file.")
 flags.DEFINE_string("html", None, "Also write a page that shows each error in its text. It holds the split's texts.")

@@ -5,10 +5,10 @@ import os
 from absl import flags
 
 from strtf.config import Quantize
-from strtf.flags import CORPUS_OPTIONS, define_run_dir, define_run_options, given_options, run
+from strtf.flags import CORPUS_OPTIONS, EXTRACTION_OPTIONS, define_run_dir, define_run_options, given_options, run
 
 define_run_dir("A run of `python -m strtf.train`.")
-define_run_options(*CORPUS_OPTIONS)
+define_run_options(*EXTRACTION_OPTIONS, *CORPUS_OPTIONS)
 flags.DEFINE_string("export_dir", None, "New directory, ending in a version number.", required=True)
 flags.DEFINE_enum(
     "quantize", "none", [q.value for q in Quantize],

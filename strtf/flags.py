@@ -24,9 +24,10 @@ from strtf.quiet import start_backend
 
 GROUPS = {"data": DataOptions, "model": ModelOptions, "training": TrainingOptions}
 # What may be chosen anew for a trained run, and which corpus it is held to.
+COMPUTING_OPTIONS = ("rc_compute", "rc_memory_mb")  # the answers are the same
 EXTRACTION_OPTIONS = (
-    "max_tokens", "window_overlap", "legal_decoding", "pair_filter", "pair_scope", "min_probability", "rc_compute",
-    "rc_memory_mb", "precision",
+    "max_tokens", "window_overlap", "legal_decoding", "pair_filter", "pair_scope", "min_probability", "precision",
+    *COMPUTING_OPTIONS,
 )  # fmt: skip
 CORPUS_OPTIONS = ("data_dir", "train_data", "dev_data", "test_data")
 DECISION_OPTIONS = ("calibrate", "tune_threshold", "tune_entity_threshold")
@@ -49,14 +50,14 @@ def define_options(
                 _list_in_help(field.name, flag_values)
 
 
-def define_run_options(*more: str) -> None:
+def define_run_options(*listed: str) -> None:
     """The options of a trained run, so that its training's flag file is understood too.
 
     Args:
-        more: options that --help shows beside those that change how a run extracts.
+        listed: those that --help shows, beside those of the machine.
     """
     machine = [field.name for field in option_fields(MachineOptions)]
-    define_options(MachineOptions, *GROUPS.values(), listed={*EXTRACTION_OPTIONS, *machine, *more})
+    define_options(MachineOptions, *GROUPS.values(), listed={*machine, *listed})
 
 
 def define_run_dir(help: str) -> None:

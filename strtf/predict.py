@@ -2,10 +2,10 @@
 
 from absl import flags
 
-from strtf.flags import define_run_dir, define_run_options, given_options, run
+from strtf.flags import EXTRACTION_OPTIONS, define_run_dir, define_run_options, given_options, run
 
 define_run_dir("A run of `python -m strtf.train`.")
-define_run_options("jit_compile")
+define_run_options(*EXTRACTION_OPTIONS, "jit_compile")
 flags.DEFINE_string("input", "-", "Plain text, one document a line; JSON Lines with 'text'; or a directory of .txt "
                     "files, a document each. - is standard input.")  # fmt: skip
 flags.DEFINE_string("output", "-", "JSON Lines with entities and relations; - is standard output.")

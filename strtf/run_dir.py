@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
@@ -21,6 +22,8 @@ from strtf.errors import StrtfError
 from strtf.schema import Schema
 
 _T = TypeVar("_T")
+# Of `replacing`, and of the safetensors library, which writes beside that.
+_LEFTOVER = re.compile(r"\..+\.\d+\.tmp|\.tmp\w{6}")
 
 
 class RunDir:
@@ -61,11 +64,21 @@ class RunDir:
             )
         return self
 
+    def remove_leftovers(self) -> None:
+        """Removes what killed processes did not finish writing. No other process may be writing here."""
+        for path in filter(is_leftover, self.path.iterdir()):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
     def read_experiment(self) -> Experiment:
         return read_as(self.config, Experiment.from_json)
 
     def read_schema(self) -> Schema:
         return read_as(self.schema, Schema.from_json)
+
+
+def is_leftover(path: pathlib.Path) -> bool:
+    """Whether a file or directory was being written: some process is at it, or was killed."""
+    return _LEFTOVER.fullmatch(path.name) is not None
 
 
 def read_json(path: str | os.PathLike) -> dict:
@@ -84,7 +97,11 @@ def read_as(path: pathlib.Path, build: Callable[..., _T]) -> _T:
     Raises:
         StrtfError: not JSON, or not what `build` expects: edited by hand, or of another version.
     """
-    values = read_json(path)
+    return build_as(path, build, read_json(path))
+
+
+def build_as(path: pathlib.Path, build: Callable[..., _T], values) -> _T:
+    """The same of what was read already."""
     try:
         return build(values)
     except (StrtfError, AttributeError, KeyError, TypeError, ValueError) as error:

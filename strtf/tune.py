@@ -4,10 +4,18 @@ Training chooses them on its development split. A site whose reports differ gets
 annotated ones, without training. The run's weights file is replaced whole; the weights in it stay.
 """
 
-from strtf.flags import CORPUS_OPTIONS, DECISION_OPTIONS, define_run_dir, define_run_options, given_options, run
+from strtf.flags import (
+    COMPUTING_OPTIONS,
+    CORPUS_OPTIONS,
+    DECISION_OPTIONS,
+    define_run_dir,
+    define_run_options,
+    given_options,
+    run,
+)
 
 define_run_dir("A run of `python -m strtf.train`.")
-define_run_options(*CORPUS_OPTIONS, *DECISION_OPTIONS)
+define_run_options(*CORPUS_OPTIONS, *DECISION_OPTIONS, *COMPUTING_OPTIONS)
 
 
 def main() -> None:

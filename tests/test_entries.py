@@ -165,6 +165,7 @@ def run(tmp_path, corpus, tiny_encoder_dir, tiny_config):
     from strtf.config import DataOptions, Experiment, ModelOptions
     from strtf.data.corpus import read_corpus
     from strtf.evaluation.rules import TypePairRule
+    from strtf.extraction.decision import Decision
     from strtf.models.build import build_model, named_values
     from strtf.schema import Schema
     from strtf.text.vocabulary import Vocabulary
@@ -182,7 +183,7 @@ def run(tmp_path, corpus, tiny_encoder_dir, tiny_config):
     write_json(run_dir.rules, TypePairRule.fit(read_corpus(path)).to_json())
     Vocabulary.load(tiny_encoder_dir / "vocab.txt").save(run_dir.vocabulary)
     model = build_model(experiment, tiny_config, schema)
-    write_tensors(run_dir.weights, named_values(model.trainable_variables))
+    write_tensors(run_dir.weights, named_values(model.trainable_variables), Decision().to_json())
     return run_dir
 
 
@@ -207,13 +208,31 @@ def test_a_directory_that_is_no_run(train, corpus, tmp_path):
     "call", [lambda run: evaluate_run(run, "test", {}, None), lambda run: predict_run(run, "-", "-", {})]
 )
 def test_weights_that_do_not_fit_the_run(run, call):
-    tensors, _ = read_tensors(run.weights)
+    tensors, chosen = read_tensors(run.weights)
     del tensors["crf/transitions"]
-    write_tensors(run.weights, tensors | {"tag_dense/bias": np.zeros(3, np.float32)})
+    write_tensors(run.weights, tensors | {"tag_dense/bias": np.zeros(3, np.float32)}, chosen)
     with pytest.raises(SystemExit) as caught:
         our_flags._guarded(lambda: call(run))
     assert "crf/transitions missing" in caught.value.code
     assert "tag_dense/bias has shape (3,), not (9,)" in caught.value.code
+
+
+@pytest.mark.parametrize("kept", [{}, [1], {"entity_temperature": 0.0}, {"relation_slope": None}])
+def test_weights_whose_thresholds_are_damaged(run, kept):
+    write_tensors(run.weights, read_tensors(run.weights)[0], kept)
+    with pytest.raises(SystemExit, match=r"best\.safetensors must be as training wrote it\. .*Restore it, or train"):
+        our_flags._guarded(lambda: predict_run(run, "-", "-", {}))
+
+
+def test_rules_that_are_damaged(run):
+    write_json(run.rules, {})
+    with pytest.raises(SystemExit, match=r"rules\.json must be as training wrote it\. .*a list of rows"):
+        our_flags._guarded(lambda: evaluate_run(run, "test", {}, None))
+
+
+def test_training_on_a_least_probability(train, corpus):
+    found = train(f"--train_data={corpus()}", "--min_probability=0.5")
+    assert "--min_probability must be left to what uses the trained run" in found
 
 
 def test_evaluating_a_type_that_training_never_showed(run, corpus):

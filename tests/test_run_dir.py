@@ -43,6 +43,24 @@ def test_a_failing_writer_leaves_the_old_file(tmp_path, error):
     assert names(tmp_path) == ["scores.json"]
 
 
+def test_what_killed_processes_left_is_removed(tmp_path):
+    left = (".best.safetensors.17.tmp", ".tmpAb12cD", ".run.17.tmp/config.json")
+    kept = ("best.safetensors", ".notes", "a.tmp", ".tmp")
+    for name in (*left, *kept):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    RunDir(tmp_path).remove_leftovers()
+    assert names(tmp_path) == sorted(kept)
+
+
+def test_what_is_being_written_is_a_leftover(tmp_path, monkeypatch):
+    """The names of `replacing`, and those that the safetensors library takes beside them."""
+    seen = []
+    monkeypatch.setattr(os, "replace", lambda *_: seen.append(names(tmp_path)) or os.rename(*_))
+    write_tensors(tmp_path / "best.safetensors", {"a": np.zeros(3)})
+    assert seen and all(run_dir.is_leftover(tmp_path / name) for name in seen[0])
+
+
 def test_a_writer_that_fails_before_its_first_byte(tmp_path):
     with pytest.raises(ValueError), replacing(tmp_path / "scores.json"):
         raise ValueError

@@ -130,8 +130,7 @@ class TestTuning:
         assert "8 sentences" in tune_run(spoilt, {"data": {"dev_data": str(tiny_corpus_dir / "test.jsonl")}})
 
     def test_only_what_is_asked_for(self, spoilt):
-        """Least probabilities that are asked for are not kept."""
-        tune_run(spoilt, {"training": {"tune_threshold": False}, "model": {"min_probability": 0.9}})
+        tune_run(spoilt, {"training": {"tune_threshold": False}})
         assert read_tensors(spoilt.weights)[1]["relation_threshold"] == Decision().relation_threshold
 
     @pytest.mark.parametrize(

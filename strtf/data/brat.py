@@ -25,7 +25,7 @@ from strtf.schema import Sentence
 
 _LOG = logging.getLogger(__name__)
 _TEXT_BOUND = re.compile(r"(T\S+)\t(\S+) (\d{1,15} \d{1,15}(?:;\d{1,15} \d{1,15})*)(?:\t(.*))?")
-_RELATION = re.compile(r"R\S+\t(\S+) \S+?:([TE]\S+) \S+?:([TE]\S+)\s*")
+_RELATION = re.compile(r"R\S+\t(?P<type>\S+) (?P<role>\S+?):(?P<head>[TE]\S+) \S+?:(?P<tail>[TE]\S+)\s*")
 _OTHERS = {
     "E": "events",
     "A": "attributes",
@@ -145,10 +145,11 @@ class _Document:
         elif match := _TEXT_BOUND.fullmatch(line):
             self._add_entity(*match.groups(), where)
         elif match := _RELATION.fullmatch(line):
-            if "E" in (match[2][0], match[3][0]):
+            ends = (match["head"], match["tail"]) if match["role"] != "Arg2" else (match["tail"], match["head"])
+            if "E" in (ends[0][0], ends[1][0]):
                 left_out[_OF_EVENTS] += 1
             else:
-                self.relations.append((where, *match.groups()))
+                self.relations.append((where, match["type"], *ends))
         else:
             raise DataError(
                 where,

@@ -52,9 +52,9 @@ def platt_scaling(scores: Sequence[float], right: Sequence[bool]) -> tuple[float
     """Slope and offset of the log-odds that an answer is right, from its score: Platt (1999), by Newton's method.
 
     Returns:
-        (slope, offset), or None where there are no answers of both kinds, or a higher score would mean less.
+        (slope, offset), or None where there are no answers of both kinds, or a higher score would mean nothing or less.
     """
-    if len(set(map(bool, right))) < 2:
+    if len(set(map(bool, right))) < 2 or np.ptp(scores) == 0.0:
         return None
     x, target = np.asarray(scores, np.float64), _targets(right)
     design = np.stack([x, np.ones_like(x)], axis=1)  # [n, 2]

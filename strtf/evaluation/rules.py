@@ -11,6 +11,7 @@ import collections
 from collections.abc import Iterable, Sequence
 
 from strtf.config import PairScope
+from strtf.errors import StrtfError
 from strtf.schema import Direction, Entity, RelationClass, Sentence, candidate_pairs, direction_of, text_order
 from strtf.text.scope import scope_numbers
 
@@ -51,6 +52,8 @@ class TypePairRule:
     @classmethod
     def from_json(cls, rows: Iterable[Sequence[str]]) -> "TypePairRule":
         """The rule that `to_json` wrote."""
+        if not isinstance(rows, list):
+            raise StrtfError(f"A rule must be a list of rows. Received: {type(rows).__name__}.")
         return cls({(a, b): RelationClass(name, Direction[way.upper()]) for a, b, name, way in rows})
 
     def predict(self, sentence: Sentence, scope: PairScope = PairScope.TEXT) -> list[Prediction]:

@@ -1,10 +1,12 @@
 """A trained run on one of its splits: scores (`python -m strtf.evaluate`) and thresholds (`python -m strtf.tune`)."""
 
 import collections
+import dataclasses
 from collections.abc import Collection, Sequence
 
 from strtf.config import Experiment
-from strtf.data.load import load_split, load_training_splits
+from strtf.data.load import as_trained_on
+from strtf.data.trained_on import load_split_of
 from strtf.device import describe_device
 from strtf.errors import StrtfError
 from strtf.evaluation.error_page import write_error_page
@@ -74,9 +76,12 @@ def tune_run(run_dir: RunDir, given: dict[str, dict]) -> str:
         given: options that replace the run's, see `Experiment.override`: other data above all.
 
     Raises:
-        StrtfError: no such run or split; types that training never showed; a split that says nothing of a task.
+        StrtfError: no such run or split; types that training never showed; a split that says nothing of a task;
+            options that the run does not have and would not keep.
     """
-    experiment = run_dir.require().read_experiment().override(given).override({"model": {"min_probability": 0.0}})
+    trained = run_dir.require().read_experiment()
+    experiment = trained.override(given)
+    _check_kept(trained, experiment)
     extractor, sentences, lost = _open(run_dir, "dev", experiment)
     _check_annotated(sentences, extractor.model.tasks)
     before = extractor.decision.to_json()
@@ -86,6 +91,16 @@ def tune_run(run_dir: RunDir, given: dict[str, dict]) -> str:
     write_tensors(run_dir.weights, read_tensors(run_dir.weights)[0], chosen)
     changes = (f"{name} {before[name]:.2f} → {now:.2f}" for name, now in chosen.items())
     return score_table(scores, f"dev split, {len(sentences)} sentences, {run_dir.path}: {', '.join(changes)}")
+
+
+def _check_kept(trained: Experiment, experiment: Experiment) -> None:
+    """Thresholds chosen with another extraction than the run's would be kept for the run's."""
+    training = dataclasses.replace(trained.training, precision=experiment.training.precision)
+    if lost := trained.differences(dataclasses.replace(trained, model=experiment.model, training=training)):
+        raise StrtfError(
+            "Thresholds must be chosen with the run's own options, for nothing but them is kept. Received (run against "
+            f"flags): {'; '.join(lost)}. Leave these out."
+        )
 
 
 def _check_annotated(sentences: Sequence[Sentence], tasks: Collection[Task]) -> None:
@@ -103,12 +118,13 @@ def _check_annotated(sentences: Sequence[Sentence], tasks: Collection[Task]) -> 
 def _training_split(run_dir: RunDir, given: dict[str, dict]) -> list[Sentence]:
     """As training read it: a --test_data given anew would leave a single training file whole."""
     elsewhere = {name: value for name, value in given.get("data", {}).items() if name in ("data_dir", "train_data")}
-    return load_training_splits(run_dir.read_experiment().override({"data": elsewhere}).data)[0]
+    options = run_dir.read_experiment().override({"data": elsewhere}).data
+    return as_trained_on({"train": load_split_of(run_dir, options, "train")}, options)["train"]
 
 
 def _open(run_dir: RunDir, split: str, experiment: Experiment) -> tuple[Extractor, list[Sentence], collections.Counter]:
     """What extracts, from what, and what of the gold standard it cannot represent."""
-    run_dir.read_schema().check(sentences := load_split(experiment.data, split))
+    run_dir.read_schema().check(sentences := load_split_of(run_dir, experiment.data, split))
     extractor = load_extractor(run_dir, experiment)
     examples, lost = extractor.featurizer.corpus(sentences)
     cost = extraction_cost(extractor, [sentence.text for sentence in sentences], examples)

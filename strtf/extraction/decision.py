@@ -15,8 +15,11 @@ count for nothing in it. `evaluation/threshold.py` chooses others.
 """
 
 import dataclasses
+import math
 
 import numpy as np
+
+from strtf.errors import StrtfError
 
 
 @dataclasses.dataclass
@@ -62,8 +65,18 @@ class Decision:
         """What was kept with weights; the default's numbers where that lacks some.
 
         Weights of before these numbers were kept have a `no_relation_shift`, the margin that a relation must have.
+
+        Raises:
+            StrtfError: nothing was kept, or not numbers that it can be.
         """
+        if not isinstance(values, dict) or not values:
+            raise StrtfError("Thresholds must be kept with the weights, as numbers by name. Received: none.")
+        for name, value in values.items():
+            if type(value) not in (int, float) or not math.isfinite(value):
+                raise StrtfError(f"{name} must be a finite number. Received: {value!r}.")
         known = {name: float(values.get(name, own)) for name, own in default.to_json().items()}
         if "no_relation_shift" in values:
             known["relation_offset"] = -float(values["no_relation_shift"])
+        if known["entity_temperature"] <= 0.0:
+            raise StrtfError(f"entity_temperature must be above 0. Received: {known['entity_temperature']}.")
         return cls(**known)

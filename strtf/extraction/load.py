@@ -9,7 +9,7 @@ from strtf.extraction.decision import Decision
 from strtf.extraction.extractor import Extractor
 from strtf.layers.str_encoder import EncoderConfig
 from strtf.models.build import assign_named, build_model
-from strtf.run_dir import RunDir, read_as, read_tensors
+from strtf.run_dir import RunDir, build_as, read_as, read_tensors
 from strtf.schema import Schema
 from strtf.text.bieos import TagScheme
 from strtf.text.tokenizer import make_tokenizer
@@ -61,7 +61,7 @@ def load_extractor(run_dir: RunDir, experiment: Experiment | None = None, jit_co
     values, state = read_tensors(run_dir.weights)
     assign_named(model.trainable_variables, values, str(run_dir.weights))
     extractor = make_extractor(experiment, model, make_featurizer(experiment, schema, vocabulary), jit_compile)
-    chosen = Decision.from_json(state, extractor.decision)
+    chosen = build_as(run_dir.weights, lambda kept: Decision.from_json(kept, extractor.decision), state)
     extractor.decision = chosen.at_least(experiment.model.min_probability)
     return extractor
 

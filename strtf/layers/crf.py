@@ -143,7 +143,7 @@ def crf_span_log_marginals(
 class Crf(keras.layers.Layer):
     """The CRF's transitions, with optional penalties that keep its answers legal.
 
-    The penalties hold for `decode` and `span_log_marginals` (unless `legal=False`), never for the training
+    The penalties hold for `span_log_marginals` and for `decode` (unless `legal=False`), never for the training
     loss. Use 0 for what is allowed and a large negative *finite* number, say -1e4, for what is not.
 
     Args:
@@ -190,13 +190,16 @@ class Crf(keras.layers.Layer):
         emissions, transitions = self._potentials(emissions, lengths, legal)
         return crf_decode(emissions, transitions, lengths)
 
-    def span_log_marginals(self, emissions, lengths, *spans, legal=True, temperature=1.0):
-        """`crf_span_log_marginals` [E]; `spans` are that function's arguments from `span_sentence` on.
+    def span_log_marginals(self, emissions, lengths, *spans, temperature=1.0):
+        """`crf_span_log_marginals` [E] among legal taggings; `spans` are its arguments from `span_sentence` on.
+
+        However tags are decoded: at a high temperature a long sentence has so many taggings that are none that nothing
+        would be left for the others.
 
         Args:
             temperature: scalar above 0 that divides all scores; above 1, probabilities are less extreme.
         """
-        emissions, transitions = self._potentials(emissions, lengths, legal)
+        emissions, transitions = self._potentials(emissions, lengths, legal=True)
         return crf_span_log_marginals(emissions / temperature, transitions / temperature, lengths, *spans)
 
     def _potentials(self, emissions, lengths, legal):

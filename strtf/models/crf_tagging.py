@@ -89,7 +89,7 @@ class CrfTagging(ExtractionModel):
         return ops.pad(tags, ((0, 0), (1, 0))), emissions  # [B·L, T]
 
     def span_log_probabilities(self, batch, emissions, spans):
-        """Log marginal probability of entity spans under the CRF.
+        """Log marginal probability of entity spans under the CRF, among legal tag sequences.
 
         `entity_temperature` in the batch, scalar float32, divides all scores; 1 where there is none.
 
@@ -108,7 +108,6 @@ class CrfTagging(ExtractionModel):
             self._tagged(batch),
             *places,
             *tags,
-            legal=self.legal_decoding,
             temperature=batch.get("entity_temperature", 1.0),
         )
 

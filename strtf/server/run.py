@@ -75,7 +75,7 @@ async def _serve(options: ServerOptions) -> None:
             lambda inputs: model.call(name, inputs), executor, options.max_batch_size, timeout, metrics.batch
         )
 
-    labels = frozenset(label for label in options.labels.split(",") if label)
+    labels = frozenset(label.strip() for label in options.labels.split(",") if label.strip())
     versions = Versions(directory, options.model_name, labels, make_batcher)
     predictor = Predictor(versions, executor, options)
     metrics.queued.set_function(lambda: predictor.texts.used)

@@ -11,7 +11,8 @@ import keras
 import tensorflow as tf
 
 from strtf.config import DataOptions, Precision, Quantize
-from strtf.data.load import EMBEDDED, load_split, split_paths
+from strtf.data.load import EMBEDDED, split_paths
+from strtf.data.trained_on import DataChanged, load_split_of
 from strtf.errors import StrtfError
 from strtf.evaluation.evaluate import evaluate
 from strtf.evaluation.scores import ROWS
@@ -52,7 +53,7 @@ def export(run_dir: RunDir, export_dir: str, quantize: Quantize, given: dict[str
     extractor = load_extractor(run_dir, experiment)
     _require_entities(extractor)
     say(f"Model: {experiment.model.system}, {extractor.model.count_params():,} weights, from {run_dir.path}.")
-    splits = {split: _sentences(experiment.data, split) for split in ("dev", "test")}
+    splits = {split: _sentences(run_dir, experiment.data, split) for split in ("dev", "test")}
     weights = StoredWeights(extractor.model, quantize)
     if quantize is not Quantize.NONE:
         _round_weights(extractor, weights, quantize, splits, say)
@@ -82,8 +83,8 @@ def _require_entities(extractor: Extractor) -> None:
         )
 
 
-def _sentences(options: DataOptions, split: str) -> list[Sentence]:
-    """A split's sentences; none where the options name no such split, or its file has moved since.
+def _sentences(run_dir: RunDir, options: DataOptions, split: str) -> list[Sentence]:
+    """A split's sentences; none where the options name no such split, or its file has moved or changed since.
 
     Raises:
         StrtfError: a mistake in the file.
@@ -92,7 +93,12 @@ def _sentences(options: DataOptions, split: str) -> list[Sentence]:
         options = dataclasses.replace(options, data_dir="")
     paths = split_paths(options)
     path = paths["train"] if set(paths) == {"train"} else paths.get(split)
-    return load_split(options, split) if path and path.exists() else []
+    if not (path and path.exists()):
+        return []
+    try:
+        return load_split_of(run_dir, options, split)
+    except DataChanged:  # it would hold what was trained on
+        return []
 
 
 def _texts(splits: dict[str, list[Sentence]]) -> tuple[str, list[str]]:

@@ -4,6 +4,7 @@ import collections
 import dataclasses
 import logging
 import os
+import pathlib
 import shutil
 from collections.abc import Sequence
 
@@ -12,10 +13,10 @@ import keras
 from strtf.config import Experiment, Tasks
 from strtf.data.batches import Shapes, TrainingBatches
 from strtf.data.boundaries import possible_sizes
-from strtf.data.corpus import fingerprint
 from strtf.data.features import OVERLAPPING, Example
 from strtf.data.load import load_split, load_training_splits
 from strtf.data.shapes import ExactShapes
+from strtf.data.trained_on import changes, fingerprints
 from strtf.errors import StrtfError
 from strtf.evaluation.rules import TypePairRule
 from strtf.extraction.compiled import compiles_each_shape, few_shapes
@@ -23,7 +24,7 @@ from strtf.extraction.load import make_extractor, make_featurizer
 from strtf.models.base import ExtractionModel
 from strtf.models.build import build_model
 from strtf.pretrained.load import assign_weights, open_pretrained
-from strtf.run_dir import RunDir, read_as, read_json, write_json
+from strtf.run_dir import RunDir, is_leftover, read_json, write_json
 from strtf.schema import Schema
 from strtf.training.initial import begin_with
 from strtf.training.loop import Trainer
@@ -43,9 +44,10 @@ def train(experiment: Experiment, run_dir: RunDir, resume: bool = False) -> Trai
         StrtfError: bad options, data or checkpoint; a run directory of another experiment.
     """
     _check_run_dir(experiment, run_dir, resume)
+    _check_options(experiment)
     make_deterministic(experiment.training.seed)
     train_split, dev_split = load_training_splits(experiment.data)
-    data = {"train": fingerprint(train_split), "dev": fingerprint(dev_split)}
+    data = fingerprints({"train": train_split, "dev": dev_split})
     _check_data(data, run_dir)
     schema = _schema(experiment, train_split)
     schema.check(train_split)
@@ -71,9 +73,10 @@ def train(experiment: Experiment, run_dir: RunDir, resume: bool = False) -> Trai
     extractor = make_extractor(experiment, model, featurizer)
     trainer = Trainer(experiment, run_dir, extractor, step, optimizer, batches, dev_split)
     if going_on:
+        run_dir.remove_leftovers()
         trainer.restore()
         print(f"Resuming after epoch {trainer.state.epoch}, step {trainer.state.step_in_epoch}.", flush=True)
-    elif not run_dir.exists():
+    elif not (resume and run_dir.exists()):
         _create(run_dir, experiment, schema, pretrained, TypePairRule.fit(train_split), data)
     return trainer.fit()
 
@@ -102,14 +105,11 @@ def batch_shapes(experiment: Experiment, model: ExtractionModel, examples: Seque
 
 def _check_run_dir(experiment: Experiment, run_dir: RunDir, resume: bool) -> None:
     if not run_dir.exists():
-        if run_dir.path.exists() and (not run_dir.path.is_dir() or any(run_dir.path.iterdir())):
+        if run_dir.path.exists() and not (run_dir.path.is_dir() and all(map(is_leftover, run_dir.path.iterdir()))):
             raise StrtfError(f"--run_dir must be new, empty or a run of this program. Received: {run_dir.path}.")
         return
     if not resume:
-        raise StrtfError(
-            f"--run_dir must be new. Received: {run_dir.path}, which holds a run. "
-            "Continue it with --resume, or name another directory."
-        )
+        raise _holds_a_run(run_dir.path)
     differences = run_dir.read_experiment().differences(experiment)
     if differences:
         raise StrtfError(
@@ -118,20 +118,28 @@ def _check_run_dir(experiment: Experiment, run_dir: RunDir, resume: bool) -> Non
         )
 
 
-def _check_data(data: dict, run_dir: RunDir) -> None:
-    """A run goes on with the sentences that it began with; their paths alone do not say so."""
-    began = read_as(run_dir.data, _sizes_and_digests) if run_dir.data.exists() else _sizes_and_digests(data)
-    now = _sizes_and_digests(data)
-    changed = [f"{split}: {began[split][0]}, now {now[split][0]}" for split in now if began[split] != now[split]]
-    if changed:
+def _holds_a_run(path: pathlib.Path) -> StrtfError:
+    return StrtfError(
+        f"--run_dir must be new. Received: {path}, which holds a run. "
+        "Continue it with --resume, or name another directory."
+    )
+
+
+def _check_options(experiment: Experiment) -> None:
+    if experiment.model.min_probability:
         raise StrtfError(
-            f"--resume must find the sentences that the run began with. Received: {run_dir.path}, whose data changed "
-            f"(sentences {'; '.join(changed)}). Restore the files, or start another run."
+            "--min_probability must be left to what uses the trained run: predict, evaluate, export. "
+            f"Received: {experiment.model.min_probability}. Leave it out."
         )
 
 
-def _sizes_and_digests(data: dict) -> dict[str, tuple[int, str]]:
-    return {split: (data[split]["sentences"], data[split]["sha256"]) for split in ("train", "dev")}
+def _check_data(data: dict, run_dir: RunDir) -> None:
+    """A run goes on with the sentences that it began with; their paths alone do not say so."""
+    if changed := changes(run_dir, data):
+        raise StrtfError(
+            f"--resume must find the sentences that the run began with. Received: {run_dir.path}, whose data changed "
+            f"(sentences {changed}). Restore the files, or start another run."
+        )
 
 
 def _schema(experiment: Experiment, train_split) -> Schema:
@@ -164,10 +172,14 @@ def _report(train_split, dev_split, examples, schema: Schema, lost: collections.
 def _create(
     run_dir: RunDir, experiment: Experiment, schema: Schema, pretrained, rules: TypePairRule, data: dict
 ) -> None:
-    """Makes the run directory whole: written beside its place, then renamed over nothing or an empty directory."""
+    """Makes the run directory whole: written beside its place and renamed, or into it where it is there already.
+
+    A directory that is there may be a mount point, which nothing can take the place of, below one that is not ours.
+    """
     path = run_dir.path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = RunDir(path.with_name(f"{path.name}.{os.getpid()}.partial"))
+    name = f".{path.name}.{os.getpid()}.tmp"
+    partial = RunDir(path / name if path.exists() else path.with_name(name))
     partial.path.mkdir()
     try:
         write_json(partial.schema, schema.to_json())
@@ -176,7 +188,19 @@ def _create(
         write_json(partial.data, data)
         pretrained.vocabulary.save(partial.vocabulary)
         write_json(partial.config, experiment.to_json())
-        os.replace(partial.path, path)
+        if RunDir(path).exists():  # another process was first
+            raise _holds_a_run(path)
+        _move(partial, path)
     except BaseException:
         shutil.rmtree(partial.path)
         raise
+
+
+def _move(partial: RunDir, path: pathlib.Path) -> None:
+    if partial.path.parent != path:
+        partial.path.rename(path)
+        return
+    # last what says that a run is there
+    for file in sorted(partial.path.iterdir(), key=lambda file: file == partial.config):
+        file.rename(path / file.name)
+    partial.path.rmdir()

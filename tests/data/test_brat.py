@@ -63,6 +63,12 @@ def test_an_entity_over_two_lines_is_written_as_brat_writes_it(tmp_path):
     assert (tmp_path / "out" / "a.ann").read_bytes() == b"T1\tPart 0 2;5 7\tab cd\n"
 
 
+def test_the_roles_of_a_relation_may_come_in_any_order(folder):
+    swapped = ANNOTATIONS.replace("Arg1:T2 Arg2:T1", "Arg2:T1 Arg1:T2")
+    assert swapped != ANNOTATIONS
+    assert read_corpus(folder(swapped)) == read_corpus(folder(ANNOTATIONS))
+
+
 def test_what_the_format_has_not_is_left_out_and_counted(folder, caplog):
     others = "T3\tPart 0 1;2 3\t左 干\nR2\tModifier Arg1:T2 Arg2:T3\nE1\tFinding:T2\nA1\tNegated T2\n"
     others += "R3\tModifier Arg1:E1 Arg2:T1\nT4\tPart 4 5;0 3\t窄 左主干\n"

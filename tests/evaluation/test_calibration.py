@@ -70,8 +70,11 @@ class TestPlattScaling:
 
     @pytest.mark.parametrize(
         ("scores", "right"),
-        [([], []), ([1.0, 2.0], [True, True]), ([1.0], [False]), ([1.0, 2.0, -1.0, -2.0], [False, False, True, True])],
-    )
+        [
+            ([], []), ([1.0, 2.0], [True, True]), ([1.0], [False]), ([2.0, 2.0], [True, False]),
+            ([1.0, 2.0, -1.0, -2.0], [False, False, True, True]),
+        ],
+    )  # fmt: skip
     def test_where_nothing_can_be_told(self, scores, right):
         assert platt_scaling(scores, right) is None
 

@@ -135,6 +135,7 @@ def random_extractor(random_experiment, random_model, random_featurizer):
 @pytest.fixture(scope="session")
 def random_run(random_experiment, random_model, tiny_config, vocabulary, tmp_path_factory):
     """A run directory as training leaves it, with those random weights."""
+    from strtf.extraction.load import untuned
     from strtf.models.build import named_values
     from strtf.run_dir import RunDir, write_json, write_tensors
 
@@ -143,5 +144,6 @@ def random_run(random_experiment, random_model, tiny_config, vocabulary, tmp_pat
     write_json(run_dir.encoder, tiny_config.to_json())
     vocabulary.save(run_dir.vocabulary)
     write_json(run_dir.config, random_experiment.to_json())
-    write_tensors(run_dir.weights, named_values(random_model.trainable_variables))
+    kept = untuned(random_experiment.training).to_json()
+    write_tensors(run_dir.weights, named_values(random_model.trainable_variables), kept)
     return run_dir

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from strtf.errors import StrtfError
 from strtf.extraction.decision import Decision
 
 
@@ -41,6 +42,17 @@ def test_is_kept_and_read():
 
 def test_what_is_not_kept_is_the_defaults():
     assert Decision.from_json({"entity_shift": 1}, Decision(2.0, 3.0)) == Decision(1.0, 3.0)
+
+
+@pytest.mark.parametrize(("kept", "received"), [
+    ({}, "Received: none"), ([0.5], "Received: none"), (None, "Received: none"),
+    ({"entity_threshold": "0.5"}, "entity_threshold must be a finite number"),
+    ({"entity_threshold": float("nan")}, "entity_threshold must be a finite number"),
+    ({"entity_temperature": 0.0}, "entity_temperature must be above 0"),
+])  # fmt: skip
+def test_what_cannot_have_been_kept(kept, received):
+    with pytest.raises(StrtfError, match=received):
+        Decision.from_json(kept, Decision())
 
 
 def test_the_margin_that_was_kept_before():

@@ -68,6 +68,19 @@ def test_no_entity_begins_or_ends_with_white_space(make_model, pair_batch, num_l
     assert any(scheme.decode(row) for row in tags)
 
 
+def test_probabilities_are_of_legal_tags_however_tags_are_decoded(make_model, pair_batch):
+    legal, free = make_model(tasks="ner"), make_model(tasks="ner", legal_decoding=False)
+    for ours, theirs in zip(free.weights, legal.weights, strict=True):
+        ours.assign(theirs)
+    batch = pair_batch([(40, [])]) | {"entity_temperature": np.float32(4.0)}
+    spans = {name: np.int32([value]) for name, value in {"sentence": 0, "start": 1, "end": 2}.items()}
+    spans |= {name: np.int32([1 + i]) for i, name in enumerate(("begin", "inside", "last", "single"))}
+    expected, found = (
+        model.span_log_probabilities(batch, model.tag(batch, model.encode(batch))[1], spans) for model in (legal, free)
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize("temperature", [0.5, 2.0])
 def test_the_temperature_divides_all_scores(make_model, pair_batch, temperature):
     model, batch = make_model(tasks="ner"), pair_batch(SENTENCES)

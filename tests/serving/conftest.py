@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from strtf.config import DataOptions, Experiment, ModelOptions, PriorCorrection, Quantize, TrainingOptions, from_values
-from strtf.extraction.load import load_extractor
+from strtf.extraction.load import load_extractor, untuned
 from strtf.models.build import build_model, named_values
 from strtf.run_dir import RunDir, write_json, write_tensors
 from strtf.schema import Direction, RelationClass, Schema
@@ -58,7 +58,7 @@ def make_run(tiny_config, tiny_encoder_dir, tiny_corpus_dir, tmp_path_factory):
         write_json(run_dir.encoder, tiny_config.to_json())
         Vocabulary.load(tiny_encoder_dir / "vocab.txt").save(run_dir.vocabulary)
         write_json(run_dir.config, experiment.to_json())
-        write_tensors(run_dir.weights, values)
+        write_tensors(run_dir.weights, values, untuned(experiment.training).to_json())
         return run_dir
 
     return make

@@ -11,7 +11,9 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from strtf.config import DataOptions, Quantize
+from strtf.data.trained_on import fingerprints
 from strtf.errors import StrtfError
+from strtf.run_dir import RunDir, write_json
 from strtf.serving import bare_run, self_check
 from strtf.serving import export as export_module
 from strtf.serving.export import export
@@ -208,7 +210,16 @@ def test_a_split_with_a_mistake(make_run, tmp_path, split):
 @pytest.mark.parametrize("split", ["dev", "test"])
 def test_a_split_beside_a_corpus_that_is_gone(tiny_corpus_dir, tmp_path, split):
     options = DataOptions(data_dir=str(tmp_path / "none"), **{f"{split}_data": str(tiny_corpus_dir / "dev.jsonl")})
-    assert len(export_module._sentences(options, split)) == 8
+    assert len(export_module._sentences(RunDir(tmp_path), options, split)) == 8
+
+
+@pytest.mark.parametrize("split", ["dev", "test"])
+def test_a_single_file_that_has_changed_has_no_such_splits(make_run, tiny_corpus_dir, split):
+    """What it has now was partly trained on."""
+    run_dir, options = make_run(tasks="ner"), DataOptions(train_data=str(tiny_corpus_dir / "train.jsonl"))
+    splits = {"train": [], "dev": []}
+    write_json(run_dir.data, fingerprints(splits))
+    assert export_module._sentences(run_dir, options, split) == []
 
 
 # ---------------------------------------------------------------------- variants

@@ -2,6 +2,7 @@
 
 import collections
 import os
+import pathlib
 
 import pytest
 
@@ -40,6 +41,33 @@ class TestCreate:
         self.create(tmp_path / "run", tiny_experiment, pretrained)
         assert RunDir(tmp_path / "run").exists() and (tmp_path / "run").is_symlink()
         assert len(os.listdir(tmp_path)) == 2
+
+    def test_a_directory_that_is_there_stays_the_same(self, tiny_experiment, pretrained, tmp_path):
+        """A mount point can be written to, but not replaced, and what is around it may be another's."""
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run" / ".run.1.tmp").mkdir()  # of a process that was killed
+        before = (tmp_path / "run").stat().st_ino
+        tmp_path.chmod(0o500)
+        self.create(tmp_path / "run", tiny_experiment, pretrained)
+        tmp_path.chmod(0o700)
+        assert RunDir(tmp_path / "run").exists() and (tmp_path / "run").stat().st_ino == before
+        assert sorted(os.listdir(tmp_path / "run")) == [
+            ".run.1.tmp", "config.json", "data.json", "encoder.json", "rules.json", "schema.json", "vocab.txt",
+        ]  # fmt: skip
+
+    def test_another_process_was_first(self, tiny_experiment, pretrained, tmp_path):
+        self.create(tmp_path / "run", tiny_experiment, pretrained)
+        before = sorted(os.listdir(tmp_path / "run"))
+        with pytest.raises(StrtfError, match=r"--run_dir must be new.* which holds a run"):
+            self.create(tmp_path / "run", tiny_experiment, pretrained)
+        assert sorted(os.listdir(tmp_path / "run")) == before and os.listdir(tmp_path) == ["run"]
+
+    def test_it_is_a_run_only_when_all_is_there(self, tiny_experiment, pretrained, tmp_path, monkeypatch):
+        (tmp_path / "run").mkdir()
+        renamed, rename = [], pathlib.Path.rename
+        monkeypatch.setattr(pathlib.Path, "rename", lambda a, b: renamed.append(b.name) or rename(a, b))
+        self.create(tmp_path / "run", tiny_experiment, pretrained)
+        assert len(renamed) == 6 and renamed[-1] == "config.json"
 
     def test_failure_leaves_nothing(self, tiny_experiment, pretrained, tmp_path):
         (tmp_path / "run").write_text("a file")
