@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import io
 import json
+import math
 import os
 import pathlib
 import re
@@ -273,13 +274,26 @@ def _object(pairs: list[tuple[str, Any]]) -> dict:
     return record
 
 
-DECODER = json.JSONDecoder(object_pairs_hook=_object)
+class NotFinite(ValueError):
+    """NaN, Infinity, 1e999: no JSON, or no float, and nothing that an output could say again."""
+
+
+def _number(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise NotFinite
+    return value
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_number, parse_constant=_number)
 
 
 def other_fault(error: ValueError | RecursionError) -> str:
     """Why our parser gave up on what may well be JSON."""
     if isinstance(error, RepeatedKey):
         return "an object with a key twice"
+    if isinstance(error, NotFinite):
+        return "a number that is not finite"
     return "brackets nested too deep" if isinstance(error, RecursionError) else "a number with too many digits"
 
 

@@ -51,7 +51,8 @@ class Predictor:
         signature = serving.model.signatures[name]
         wanted = _wanted(signature, list(only))
         self._check(signature, inputs)
-        rows = len(next(iter(inputs.values()))) if signature.can_batch else 1
+        # without any it still is a call of the model
+        rows = max(len(next(iter(inputs.values()))), 1) if signature.can_batch else 1
         self.texts.take(rows)
         try:
             with serving.in_use():

@@ -114,6 +114,12 @@ def test_a_key_twice():
     assert "secret" not in message
 
 
+@pytest.mark.parametrize("value", [b"NaN", b"-Infinity", b"1e999"])
+def test_numbers_that_no_output_could_say_again(value):
+    message = error_of(io.BytesIO(b'{"text": "x", "dose": 1e3}\n{"text": "x", "dose": ' + value + b"}\n"))
+    assert message.startswith("<stream>:2: the line must be JSON. Received: a number that is not finite")
+
+
 BAD_LINES = {
     "plain": (b"secret", "the line must be JSON. Received: Expecting value at column 1"),
     "list": (b'["secret"]', "the line must be an object. Received: a list"),

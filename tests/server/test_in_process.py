@@ -143,6 +143,16 @@ def test_no_memory_for_one_more_request(inside):
     inside(test)
 
 
+def test_a_request_without_texts_waits_for_no_room_either(inside):
+    async def test(app, predictor, _):
+        body = json.dumps({"inputs": []}).encode()
+        assert (await ask(app, PREDICT, body))[0] == 200
+        predictor.texts.take(predictor.texts.size)
+        assert (await ask(app, PREDICT, body))[0] == 503
+
+    inside(test)
+
+
 def test_health_at_the_end(inside):
     async def test(app, predictor, stopping):
         assert (await ask(app, "/healthz", method="GET"))[0] == 200
