@@ -118,6 +118,13 @@ class Quantize(enum.StrEnum):
     DYNAMIC_INT8 = "dynamic_int8"
 
 
+class ThresholdBy(enum.StrEnum):
+    """Which F1 on the development split chooses thresholds."""
+
+    EXPECTED_F1 = "expected_f1"
+    OBSERVED_F1 = "observed_f1"
+
+
 class SelectBy(enum.StrEnum):
     """The development score that chooses the best epoch."""
 
@@ -356,6 +363,11 @@ class TrainingOptions(Options):
         True,
         "Choose by development F1, after each epoch, what is added to every entity's score, and the probability that "
         "one must have; off: all entities of the best tagging (the paper).",
+    )
+    threshold_by: ThresholdBy = option(
+        ThresholdBy.EXPECTED_F1,
+        "The development F1 that chooses thresholds: the one that calibrated probabilities lead to expect, which hangs "
+        "less on single answers of a small split, or that observed; without --calibrate it is that observed.",
     )
     precision: Precision = option(Precision.FLOAT32, "Arithmetic of the blocks; float16 scales its loss.")
     jit_compile: bool = option(

@@ -30,7 +30,7 @@ EXTRACTION_OPTIONS = (
     *COMPUTING_OPTIONS,
 )  # fmt: skip
 CORPUS_OPTIONS = ("data_dir", "train_data", "dev_data", "test_data")
-DECISION_OPTIONS = ("calibrate", "tune_threshold", "tune_entity_threshold")
+DECISION_OPTIONS = ("calibrate", "tune_threshold", "tune_entity_threshold", "threshold_by")
 _REQUIRED = re.compile(r"flag --(\w+)=None: Flag --\w+ must have a value other than None")
 _NO_TEXT = re.compile(r"\W*[!-~]*")  # one word in ASCII
 

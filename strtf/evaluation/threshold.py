@@ -9,22 +9,30 @@ relations are rare, or annotated with gaps, a lower threshold finds more than it
 sentence is not what makes the best F1 over many entities: `entity_shift` is added to the score of every entity before
 the best tagging is sought, and `entity_threshold` is the probability that an entity must have, chosen together. They
 come first: relations are sought between the entities that are left.
+
+*Which F1.* A development split of a few documents has few answers near any threshold, and the best F1 observed there is
+partly luck. Calibrated probabilities say how many of the kept answers to expect to be right, Σ p, and each of them
+draws on all answers of the split (Ye et al. 2012, "Optimizing F-measures: a tale of two approaches"):
+
+    expected F1 = 2 Σ p / (answers kept + gold items)
+
+Chosen by it on one half of a development split's documents, thresholds do better on the other half than those with the
+best F1 observed (`experiments/threshold_by.py`).
 """
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from strtf.config import TrainingOptions
+from strtf.config import ThresholdBy, TrainingOptions
 from strtf.evaluation.calibration import negative_log_likelihood, platt_scaling
 from strtf.evaluation.evaluate import entity_tuples, gold_pairs, relation_probabilities, relation_tuples
-from strtf.evaluation.scores import compare
 from strtf.extraction.extractor import Extraction, Extractor
 from strtf.extraction.load import untuned
 from strtf.models.base import Task
-from strtf.schema import Sentence
+from strtf.schema import Entity, Sentence
 
 # Few, so that a small split does not choose by a single entity; of equal choices, the first.
 ENTITY_SHIFTS = (0.0, 0.5, -0.5, 1.0, -1.0, 1.5, -1.5, 2.0, -2.0, 3.0, -3.0)
@@ -32,6 +40,13 @@ ENTITY_TEMPERATURES = (1.0, 0.5, 0.7, 0.85, 1.2, 1.4, 1.7, 2.0, 2.4, 2.8, 3.4, 4
 # Few too; and none so near to 1, where most entities are, that the rounding of another batch would decide.
 ENTITY_THRESHOLDS = tuple(percent / 100 for percent in range(0, 100, 5))
 _NEXT_TO_ONE = 1.0 - 1e-12
+
+
+class Scored(NamedTuple):
+    """An answer's probability, and what it adds to the correct ones: 1 or 0, or the probability that it is."""
+
+    probability: float
+    credit: float
 
 
 class Answers(NamedTuple):
@@ -63,16 +78,31 @@ def tune_decision(extractor: Extractor, sentences: Sequence[Sentence], options: 
     return Answers(found, given)
 
 
-def best_threshold(scored: Iterable[tuple[float, bool]], gold: int) -> float | None:
-    """The threshold on (probability, correct) with the highest F1; halfway between two. None: nothing is correct.
+def credited(found: Iterable[Mapping[Hashable, float]], gold: Iterable[set], options: TrainingOptions) -> list[Scored]:
+    """What each answer counts for, by the F1 that the options name; where nothing at all is right, nothing.
 
     Args:
+        found: of each sentence the answers' probabilities.
+        gold: of each sentence the right answers.
+    """
+    scored = [(p, item in truth) for truth, items in zip(gold, found, strict=True) for item, p in items.items()]
+    expects = options.calibrate and options.threshold_by is ThresholdBy.EXPECTED_F1
+    if expects and any(right for _, right in scored):
+        return [Scored(p, p) for p, _ in scored]
+    return [Scored(p, float(right)) for p, right in scored]
+
+
+def best_threshold(scored: Iterable[tuple[float, float]], gold: int) -> float | None:
+    """The threshold on (probability, credit) with the highest F1; halfway between two. None: there is no credit.
+
+    Args:
+        scored: see `Scored`.
         gold: correct items there are in all.
     """
     ordered = sorted(scored, reverse=True)
-    best_f1, best, correct = 0.0, None, 0
-    for kept, (probability, is_correct) in enumerate(ordered, start=1):
-        correct += is_correct
+    best_f1, best, correct = 0.0, None, 0.0
+    for kept, (probability, credit) in enumerate(ordered, start=1):
+        correct += credit
         following = ordered[kept][0] if kept < len(ordered) else 0.0
         f1, middle = 2 * correct / (kept + gold), (probability + following) / 2
         threshold = min(middle if middle < probability else following, _NEXT_TO_ONE)
@@ -93,7 +123,9 @@ def _tune_entities(extractor: Extractor, sentences: Sequence[Sentence], options:
     if options.tune_entity_threshold:
         tried = extractor.try_entities(texts, [(shift, decision.entity_temperature) for shift in ENTITY_SHIFTS])
         choices = list(itertools.product(ENTITY_SHIFTS, ENTITY_THRESHOLDS))
-        f1 = [_entity_f1(gold, answers, threshold) for answers in tried for threshold in ENTITY_THRESHOLDS]
+        scored = [credited(map(_by_tuple, answers), gold, options) for answers in tried]
+        number = sum(map(len, gold))
+        f1 = [_f1(answers, number, threshold) for answers in scored for threshold in ENTITY_THRESHOLDS]
         decision.entity_shift, decision.entity_threshold = choices[f1.index(max(f1))]
 
 
@@ -109,12 +141,15 @@ def _tune_given(extractor: Extractor, sentences: Sequence[Sentence], options: Tr
         decision.relation_ends = 1.0
         line = platt_scaling(margins, right)
         decision.relation_slope, decision.relation_offset = line or (decision.relation_slope, decision.relation_offset)
-    probabilities = decision.relation_probabilities(margins, np.ones((len(margins), 2))).tolist()
+    of_each = iter(decision.relation_probabilities(margins, np.ones((len(margins), 2))).tolist())
+    found = [{item: next(of_each) for item in items} for items in scored]
     if options.tune_threshold:
-        best = best_threshold(zip(probabilities, right, strict=True), sum(map(len, gold)))
+        best = best_threshold(credited(found, gold, options), sum(map(len, gold)))
         decision.given_threshold = threshold if best is None else best
-    of_each = iter(probabilities)
-    return [{item: m for item, m in items.items() if next(of_each) > decision.given_threshold} for items in scored]
+    return [
+        {item: margin for item, margin in items.items() if probabilities[item] > decision.given_threshold}
+        for items, probabilities in zip(scored, found, strict=True)
+    ]
 
 
 def _tune_found(extractor: Extractor, sentences: Sequence[Sentence], options: TrainingOptions) -> list[Extraction]:
@@ -125,18 +160,18 @@ def _tune_found(extractor: Extractor, sentences: Sequence[Sentence], options: Tr
     decision.relation_threshold = threshold
     if options.tune_threshold:
         gold = [relation_tuples(sentence.entities, sentence.relations) for sentence in sentences]
-        scored = [
-            (probability, item in truth)
-            for truth, each in zip(gold, found, strict=True)
-            for item, probability in relation_probabilities(each).items()
-        ]
-        best = best_threshold(scored, sum(map(len, gold)))
+        best = best_threshold(credited(map(relation_probabilities, found), gold, options), sum(map(len, gold)))
         decision.relation_threshold = threshold if best is None else best
     return [each.decided(decision) for each in found]
 
 
-def _entity_f1(gold: Sequence[set], answers, threshold: float) -> float:
-    return compare(gold, [entity_tuples(e for e, p in of_text if p >= threshold) for of_text in answers]).f1
+def _by_tuple(answers: Iterable[tuple[Entity, float]]) -> dict[tuple, float]:
+    return {(*entity.span, entity.type): p for entity, p in answers}
+
+
+def _f1(scored: Sequence[Scored], gold: int, threshold: float) -> float:
+    credits = [credit for probability, credit in scored if probability >= threshold]
+    return 2.0 * sum(credits) / max(len(credits) + gold, 1)
 
 
 def _entity_loss(gold: Sequence[set], answers) -> float:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strtf.config import PriorCorrection, TrainingOptions
+from strtf.config import PriorCorrection, ThresholdBy, TrainingOptions, from_values
 from strtf.evaluation import threshold
-from strtf.evaluation.threshold import best_threshold, tune_decision
+from strtf.evaluation.threshold import best_threshold, credited, tune_decision
 from strtf.extraction.decision import Decision
 from strtf.extraction.extractor import Extraction
 from strtf.models.base import Task
@@ -141,6 +141,47 @@ def test_slope_and_offset(make, monkeypatch):
 def test_slope_and_offset_stay_where_they_cannot_be_told(make):
     decision, _ = tuned(make(), calibrate=True, negative_keep=0.5, prior_correction=PriorCorrection.LOGIT)
     assert (decision.relation_slope, decision.relation_offset) == (1.0, pytest.approx(np.log(0.5)))
+
+
+class TestCredit:
+    """By the F1 observed an answer counts if it is right; by the one expected, as much as it is probable."""
+
+    FOUND, GOLD = [{"a": 0.9, "b": 0.4}, {"c": 0.3}], [{"a"}, {"d"}]
+
+    @pytest.mark.parametrize(("options", "expected"), [
+        ({"threshold_by": "expected_f1"}, [0.9, 0.4, 0.3]),
+        ({"threshold_by": "observed_f1"}, [1.0, 0.0, 0.0]),
+        ({"threshold_by": "expected_f1", "calibrate": False}, [1.0, 0.0, 0.0]),  # such probabilities say little
+    ])  # fmt: skip
+    def test_of_each_answer(self, options, expected):
+        scored = credited(self.FOUND, self.GOLD, from_values(TrainingOptions, options))
+        assert scored == list(zip((0.9, 0.4, 0.3), expected, strict=True))
+
+    def test_where_nothing_is_right_nothing_counts(self):
+        assert [credit for _, credit in credited(self.FOUND, [set(), set()], TrainingOptions())] == [0.0] * 3
+
+    def test_the_expected_f1_is_best_at_half_of_itself(self):
+        """Lipton et al. 2014, "Optimal thresholding of classifiers to maximize F1 measure"."""
+        probabilities = np.random.default_rng(0).beta(0.3, 1.0, 4000).tolist()
+        gold = round(sum(probabilities))
+        chosen = best_threshold([(p, p) for p in probabilities], gold)
+        kept = [p for p in probabilities if p > chosen]
+        assert chosen == pytest.approx(sum(kept) / (len(kept) + gold), abs=1e-3)
+
+
+def test_one_answer_more_or_less_moves_the_observed_choice_alone(make):
+    """Entities of 0.9 to 0.5; that of 0.5 is the one that happens to be right beside the first."""
+    entities = tuple(Entity(f"e{i}", i, i + 1, "A") for i in range(5))
+    probabilities = (0.9, 0.8, 0.7, 0.6, 0.5)
+    extractor = make(tasks=(Task.NER,), entities=entities, probabilities=probabilities, relations=(), margins=(),
+                     tried=lambda *_: list(zip(entities, probabilities, strict=True)))  # fmt: skip
+    chosen = {}
+    for by in ("expected_f1", "observed_f1"):
+        options = {"calibrate": True, "tune_entity_threshold": True, "threshold_by": ThresholdBy(by)}
+        for right in (entities[:1], entities[:1] + entities[4:]):
+            decision, _ = tuned(extractor, Sentence("s", "abcde", (*right, Entity("x", 0, 2, "A"))), **options)
+            chosen.setdefault(by, []).append(decision.entity_threshold)
+    assert chosen == {"expected_f1": [0.0, 0.0], "observed_f1": [0.85, 0.0]}
 
 
 @pytest.mark.parametrize(("right", "expected"), [(ENTITIES, 0.7), (ENTITIES[:2], 2.4), (ENTITIES[:1], 4.0)])
