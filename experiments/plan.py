@@ -1,7 +1,7 @@
 """What there is to train: rows (flag files), seeds and a corpus, without what is done and without repetitions.
 
 Rows whose options come to the same experiment, such as our model's in tables II, III and IV, are one job. A result
-belongs to a row as long as it was made with the options that the row's flag files give today.
+that was made with other options than the row's flag files give today stays until it is removed.
 """
 
 import dataclasses
@@ -127,29 +127,51 @@ def make_row(
     data = pathlib.Path(experiment.data.data_dir or experiment.data.train_data).name
     if not data:
         raise StrtfError(f"--data_dir must name the corpus of {file}. Received: nothing, there and in --corpus.")
-    inside = file.relative_to(EXPERIMENTS) if file.is_relative_to(EXPERIMENTS) else pathlib.Path(file.name)
+    whole, ours = file.resolve(), EXPERIMENTS.resolve()
+    inside = whole.relative_to(ours) if whole.is_relative_to(ours) else pathlib.Path(file.name)
     name = inside.with_suffix("").as_posix()
     # a part of a corpus has a file and results of its own
     corpus = corpus_settings or data
     return Row(name, corpus, arguments, experiment, results / corpus / f"{name}-seed{seed}.json")
 
 
-def make_plan(rows: Sequence[Row], runs: pathlib.Path, results: pathlib.Path) -> list[Job]:
+def make_plan(
+    rows: Sequence[Row], runs: pathlib.Path, results: pathlib.Path
+) -> tuple[list[Job], dict[tuple[str, str], str]]:
     """The jobs that are left. Rows that an earlier result serves get their copy of it at once.
 
+    Results that other options made stay, and their rows' other seeds, which would not fit them, are not trained.
+
+    Returns:
+        The jobs, and of rows with such results {(corpus, name): how the options differ}.
+
     Raises:
-        StrtfError: a result that other options made.
+        StrtfError: two rows whose results would be one file.
     """
+    _check_places(rows)
     waiting: dict[str, list[Row]] = {}
-    records = _records(results)
+    records, older = _records(results), {}
     for row in rows:
-        if row.result.exists():
-            _check_same(row)
+        if differences := _differences(row):
+            older[row.corpus, row.name] = differences
+        elif row.result.exists():
+            continue
         elif row.key in records:
             write_record(row, records[row.key])
         else:
             waiting.setdefault(row.key, []).append(row)
-    return [Job(tuple(alike), _directory(alike[0], runs)) for alike in waiting.values()]
+    return [Job(tuple(alike), _directory(alike[0], runs)) for alike in waiting.values()], older
+
+
+def _check_places(rows: Sequence[Row]) -> None:
+    places: dict[pathlib.Path, Row] = {}
+    for row in rows:
+        other = places.setdefault(row.result, row)
+        if other.key != row.key:
+            raise StrtfError(
+                f"--rows must name flag files whose results are files of their own. Received: two for {row.result}. "
+                "Rename one of the flag files."
+            )
 
 
 def _records(results: pathlib.Path) -> dict[str, dict]:
@@ -163,14 +185,14 @@ def _records(results: pathlib.Path) -> dict[str, dict]:
     return found
 
 
-def _check_same(row: Row) -> None:
+def _differences(row: Row) -> str:
+    """How options of the row's results, with whatever seed, differ from those of its flag files."""
     mine = Experiment.from_json(portable_experiment(row.experiment))
-    differences = read_as(row.result, recorded_experiment).differences(mine)
-    if differences:
-        raise StrtfError(
-            f"{row.result} must be a result of the row's options. Received (result against flags): "
-            f"{'; '.join(differences)}. Remove it to train again, or give another --results."
-        )
+    for path in sorted(row.result.parent.glob(f"{pathlib.Path(row.name).name}-seed*.json")):
+        differences = read_as(path, recorded_experiment).differences(mine)
+        if others := [line for line in differences if not line.startswith("--seed:")]:
+            return "; ".join(others)
+    return ""
 
 
 def _directory(row: Row, runs: pathlib.Path) -> pathlib.Path:

@@ -7,7 +7,8 @@ from strtf.config import Experiment, option_fields
 from strtf.flags import GROUPS
 from strtf.run_dir import read_json, write_json
 
-PATHS = ("data_dir", "train_data", "dev_data", "test_data", "schema", "encoder", "initial_run")
+DATA = ("data_dir", "train_data", "dev_data", "test_data")
+PATHS = (*DATA, "schema", "encoder", "initial_run")
 
 
 def make_record(job, seconds: float) -> dict:
@@ -53,7 +54,7 @@ def portable_experiment(experiment: Experiment, operational: bool = True) -> dic
     values = experiment.to_json()
     return {
         group: {
-            field.name: portable(values[group][field.name]) if field.name in PATHS else values[group][field.name]
+            field.name: portable_value(field.name, values[group][field.name])
             for field in option_fields(options)
             if operational or not field.metadata["operational"]
         }
@@ -67,11 +68,18 @@ def recorded_experiment(record: dict) -> Experiment:
 
 def portable_argument(argument: str) -> str:
     name, separator, value = argument.partition("=")
-    return f"{name}={portable(value)}" if separator and name[2:] in (*PATHS, "flagfile") else argument
+    return f"{name}={portable_value(name[2:], value)}" if separator else argument
+
+
+def portable_value(name: str, value):
+    """An option's value; of a path, what says nothing of the machine, and of data nothing of where they lie."""
+    if name in DATA:
+        return pathlib.Path(value).name
+    return portable(value) if name in (*PATHS, "flagfile") else value
 
 
 def portable(path: str) -> str:
-    """A path that says nothing of the machine: as it stands below the repository, else its last name.
+    """A path as it stands below the repository, else its last name.
 
     Names of presets (`hf://…`) stay as they are.
     """

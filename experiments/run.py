@@ -61,8 +61,12 @@ def run_rows(options: flags.FlagValues) -> int:
         StrtfError: a mistake in flags or flag files; found before anything is trained.
     """
     results, rows = pathlib.Path(options.results), _rows(options)
-    jobs = make_plan(rows, pathlib.Path(options.runs), results)
+    jobs, older = make_plan(rows, pathlib.Path(options.runs), results)
     names = {row.key for row in rows}
+    for (corpus, name), differences in older.items():
+        print(f"{corpus}/{name}: its results stay, of other options (result against flags: {differences}).")
+    if older:
+        print("Remove them to train such a row again.")
     print(f"{len(rows)} results of {len(names)} different experiments; {len(jobs)} to train.", flush=True)
     failures = Pool(options.jobs).run(jobs) if jobs else []
     print(table(rows))
@@ -76,6 +80,9 @@ def _rows(options: flags.FlagValues) -> list[Row]:
     for seed in options.seeds:
         if not seed.isdigit():
             raise StrtfError(f"--seeds must be whole numbers, such as 0,1,2. Received: {seed!r}.")
+    for option in options.option:
+        if option.lstrip("-").split("=")[0] == "seed":
+            raise StrtfError(f"--option must leave the seed to --seeds. Received: {option}.")
     given = [f"--{name}={value}" for name in ("data_dir", "encoder") if (value := getattr(options, name))]
     shared = [*given, *options.option]
     results, files = pathlib.Path(options.results), flag_files(options.rows)

@@ -27,7 +27,8 @@ def table(results: pathlib.Path) -> str:
     """
     trials: dict[str, list[pathlib.Path]] = {}
     for path in sorted(results.rglob("*.json")):
-        trials.setdefault(re.sub(r"-seed\d+$", "", path.stem), []).append(path)
+        inside = path.relative_to(results).with_suffix("").as_posix()
+        trials.setdefault(re.sub(r"-seed\d+$", "", inside), []).append(path)
     if not trials:
         raise StrtfError(f"--results must hold results of experiments.run. Received: {results}, which holds none.")
     header = ["trial", *COLUMNS, "best epochs", "epochs"]

@@ -24,7 +24,9 @@ def row(tmp_path, flag_file):
 
 
 def plan(rows, tmp_path):
-    return make_plan(rows, tmp_path / "runs", tmp_path / "results")
+    jobs, older = make_plan(rows, tmp_path / "runs", tmp_path / "results")
+    assert not older
+    return jobs
 
 
 def test_a_row_knows_its_place(tmp_path):
@@ -93,11 +95,39 @@ def test_an_earlier_result_serves_a_row_that_trains_alike(row, tmp_path):
     assert served["arguments"][0].endswith("b.flags")
 
 
-def test_a_result_of_other_options_is_an_error(row, tmp_path):
-    write_record(row("a", "--epochs=3"), RECORD)
-    changed = row("a", "--epochs=4")
-    with pytest.raises(StrtfError, match="--epochs: 3 against 4. Remove it to train again"):
-        plan([changed], tmp_path)
+def test_a_result_of_other_options_stays_and_other_rows_are_trained(row, tmp_path):
+    write_record(row("table/a", "--epochs=3"), RECORD)
+    rows = [row("table/a", "--epochs=4"), row("table/a", "--epochs=4", seed=1), row("table/b", "--epochs=4")]
+    before = rows[0].result.read_bytes()
+    jobs, older = make_plan(rows, tmp_path / "runs", tmp_path / "results")
+    assert older == {("reports", rows[0].name): "--epochs: 3 against 4"}
+    assert [row.name for job in jobs for row in job.rows] == [rows[2].name]
+    assert rows[0].result.read_bytes() == before
+
+
+def test_two_rows_with_one_place_for_results(row, flag_file, tmp_path):
+    alike = make_row(flag_file("elsewhere/a", "--epochs=4"), 0, ["--data_dir=x/reports"], tmp_path / "results")
+    with pytest.raises(StrtfError, match="--rows must name flag files whose results are files of their own"):
+        plan([row("a", "--epochs=3"), alike], tmp_path)
+
+
+def test_tables_of_the_embedded_corpus_are_done():
+    """Whatever options are younger than their results."""
+    results = pathlib.Path("experiments/results")
+    files = flag_files([*map(str, pathlib.Path("experiments").glob("table_*")), "experiments/relation_heads"])
+    rows = [
+        make_row(file, seed, ["--data_dir=angiography"], results, "angiography") for file in files for seed in (0, 1, 2)
+    ]
+    assert [row.result for row in rows if not row.result.exists()] == []  # else this would write results
+    assert make_plan(rows, pathlib.Path("runs"), results)[0] == []
+
+
+@pytest.mark.parametrize("path", [
+    pathlib.Path("experiments/table_2_ner/rdcnn.flags").resolve(),
+    pathlib.Path("experiments/../experiments/table_2_ner/rdcnn.flags"),
+])  # fmt: skip
+def test_a_row_has_its_name_however_it_is_given(path, tmp_path):
+    assert make_row(path, 0, ["--data_dir=x/reports"], tmp_path).name == "table_2_ner/rdcnn"
 
 
 def test_a_result_that_is_no_result_is_an_error(row, tmp_path):

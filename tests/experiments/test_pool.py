@@ -18,7 +18,7 @@ def jobs(tmp_path, flag_file):
     made = [
         make_row(flag_file(name, f"--epochs={n}"), 0, ["--data_dir=reports"], tmp_path / "results") for name, n in rows
     ]
-    return make_plan(made, tmp_path / "runs", tmp_path / "results")
+    return make_plan(made, tmp_path / "runs", tmp_path / "results")[0]
 
 
 @pytest.mark.parametrize("at_once", [1, 2])

@@ -31,6 +31,12 @@ def test_arguments_that_are_paths():
     assert portable_argument("--rc_distance") == "--rc_distance"
 
 
+@pytest.mark.parametrize("path", ["/somewhere/diakg_flat", "data/diakg_flat/", "../diakg_flat", "diakg_flat"])
+def test_data_are_the_same_wherever_they_lie(path):
+    assert portable_experiment(Experiment(data=DataOptions(data_dir=path)))["data"]["data_dir"] == "diakg_flat"
+    assert portable_argument(f"--data_dir={path}") == "--data_dir=diakg_flat"
+
+
 def test_all_options_are_recorded_and_come_back():
     experiment = Experiment(data=DataOptions(data_dir="/somewhere/corpus"), model=ModelOptions(num_task_blocks=6))
     recorded = portable_experiment(experiment)

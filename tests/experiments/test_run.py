@@ -56,7 +56,7 @@ def test_results_lie_by_corpus_and_carry_their_options(options, processes, tmp_p
     run.run_rows(options("--option=--batch_size=3"))
     record = read_json(tmp_path / "results" / "reports" / "row-seed1.json")
     assert record["experiment"]["training"]["batch_size"] == 3
-    assert record["arguments"][1:] == ["--data_dir=x/reports", "--batch_size=3", "--seed=1"]
+    assert record["arguments"][1:] == ["--data_dir=reports", "--batch_size=3", "--seed=1"]
 
 
 def test_a_corpus_by_name(options):
@@ -77,3 +77,17 @@ def test_all_tables_by_default():
     tables = {row.name.split("/")[0] for row in run._rows(values)}
     assert tables == {"table_2_ner", "table_3_rc", "table_4_joint", "table_5_k_and_mask", "table_6_ablation",
                       "relation_heads"}  # fmt: skip
+
+
+def test_a_seed_among_the_options_is_refused(options):
+    with pytest.raises(StrtfError, match="--option must leave the seed to --seeds"):
+        run.run_rows(options("--option=--seed=9"))
+
+
+def test_results_of_other_options_are_told(options, processes, capsys):
+    run.run_rows(options())
+    run.run_rows(options("--option=--batch_size=3"))
+    assert (
+        "reports/row: its results stay, of other options (result against flags: --batch_size:"
+        in capsys.readouterr().out
+    )

@@ -17,10 +17,19 @@ def test_development_scores_of_the_best_epoch(tmp_path):
             "dev_f1": [{"ner": 0.5, "rc_predicted": 0.25}, {"ner": 0.75, "rc_predicted": 0.125}],
         }
         write_json(tmp_path / "search" / f"{name}.json", record)
-    assert table(tmp_path).splitlines()[2:] == [
+    assert table(tmp_path / "search").splitlines()[2:] == [
         "| a_3e-3 | 62.5 ± 17.7 | 18.8 ± 8.8 * |  | 1, 2 | 2 |",
         "| b_1e-3 | 75.0 | 12.5 * |  | 2 | 2 |",
     ]
+
+
+def test_trials_of_one_name_in_two_folders_are_two(tmp_path):
+    record = {"experiment": Experiment().to_json(), "epochs": 1, "best_epoch": 1, "dev_f1": [{"ner": 0.5}]}
+    for folder in ("diakg_700", "conll04"):
+        (tmp_path / folder).mkdir()
+        write_json(tmp_path / folder / "ours-seed0.json", record)
+    names = [line.split("|")[1].strip() for line in table(tmp_path).splitlines()[2:]]
+    assert names == ["conll04/ours", "diakg_700/ours"]
 
 
 def test_no_results_are_an_error(tmp_path):
