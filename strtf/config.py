@@ -184,8 +184,8 @@ class ModelOptions(Options):
     )
     encoder: str = option(
         "checkpoints/zh_small",
-        "Pretrained BERT: directory of Google's or Hugging Face's files, or a keras-hub preset (bert_base_zh, hf://…). "
-        "Systems without a pretrained encoder take only its vocabulary.",
+        "Pretrained BERT: directory of Google's or Hugging Face's files, hf://owner/name, or a keras-hub preset "
+        "(bert_base_zh). Systems without a pretrained encoder take only its vocabulary.",
     )
     tasks: Tasks = option(Tasks.JOINT, "Train both tasks, only NER, or only relation classification on gold entities.")
     num_task_blocks: int = option(2, "K: the last blocks, run once per task (focused_attention). Paper: 4.", low=0)
@@ -195,7 +195,9 @@ class ModelOptions(Options):
     units: int = option(
         128, "Units of each direction of those systems' LSTMs, and filters of their convolutions.", low=1
     )
-    rc_mask: RcMask = option(RcMask.PAIR_FOCUSED, "MASK_rc: cls_focused is Eq. (13), pair_focused Eq. (14).")
+    rc_mask: RcMask = option(
+        RcMask.PAIR_FOCUSED, "MASK_rc of focused_attention: cls_focused is Eq. (13), pair_focused Eq. (14)."
+    )
     rc_compute: RcCompute = option(
         RcCompute.EXACT_ROWS,
         "exact_rows computes only what reaches [CLS]; dense is the reference: same numbers, many times the time.",
@@ -203,27 +205,29 @@ class ModelOptions(Options):
     )
     rc_features: RcFeatures = option(
         RcFeatures.CLS_AND_ENTITIES,
-        "Input of the pair classifier: [CLS] alone (the paper; always so under Eq. (13)), or [CLS] and the mean rows "
-        "of both entities.",
+        "Input of focused_attention's pair classifier: [CLS] alone (the paper; always so under Eq. (13)), or [CLS] and "
+        "the mean rows of both entities.",
     )
     rc_distance: bool = option(
         True,
-        "Tell the pair classifier how far apart the two entities stand; the paper does not. Rows of late blocks "
-        "remember little of where they stood.",
+        "Tell focused_attention's pair classifier how far apart the two entities stand; the paper does not. Rows of "
+        "late blocks remember little of where they stood.",
     )
     rc_context: bool = option(
         True,
-        "Show the pair classifier what stands between the two entities: the largest values of the NER pass's rows "
-        "there, as in SpERT; the paper does not. Whether another candidate stands in between decides many pairs.",
+        "Show focused_attention's pair classifier what stands between the two entities: the largest values of the NER "
+        "pass's rows there, as in SpERT; the paper does not. Whether another candidate stands in between decides many "
+        "pairs.",
     )
     rc_types: bool = option(
         True,
-        "Tell the pair classifier the types of the two entities, found or gold; the paper does not.",
+        "Tell focused_attention's pair classifier the types of the two entities, found or gold; the paper does not.",
     )
     rc_rivals: bool = option(
         True,
-        "Tell the pair classifier how many entities of e1's type, and of e2's, stand between the two, found or gold; "
-        "the paper does not. MASK_rc hides the others from a pair, and the nearest candidate is often the right one.",
+        "Tell focused_attention's pair classifier how many entities of e1's type, and of e2's, stand between the two, "
+        "found or gold; the paper does not. MASK_rc hides the others from a pair, and the nearest candidate is often "
+        "the right one.",
     )
     rc_memory_mb: int = option(
         1024,
@@ -313,15 +317,16 @@ class TrainingOptions(Options):
     )
     rc_gradient_share: float = option(
         0.0,
-        "Balance the tasks: --clip_norm is for the gradient of each, at the encoded sentence and in its own layers, "
-        "and L_rc's then counts so many times (0: the losses are added, and all is clipped together; the paper). At "
-        "first L_ner's is many times as long, and what clips it takes L_rc's with it.",
+        "Balance the tasks where both are trained: --clip_norm is for the gradient of each, at the encoded sentence "
+        "and in its own layers, and L_rc's then counts so many times (0: the losses are added, and all is clipped "
+        "together; the paper). At first L_ner's is many times as long, and what clips it takes L_rc's with it.",
         low=0.0,
     )
     rdrop_weight: float = option(
         0.0,
         "R-Drop on relations: classify each pair twice under different dropout, and add so many times the divergence "
-        "of the two answers to the loss (0: classify once). Tags, and the blocks before the last K, run once.",
+        "of the two answers to the loss (0: classify once). Tags, and the blocks before the last K, run once. With "
+        "--dropout=0 the two do not differ.",
         low=0.0,
     )
     negative_keep: float = option(

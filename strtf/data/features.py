@@ -15,7 +15,6 @@ from strtf.text.bieos import TagScheme
 from strtf.text.encoding import Encoding, align
 from strtf.text.scope import scope_numbers
 from strtf.text.tokenizer import Tokenizer
-from strtf.text.vocabulary import CLS, SEP
 from strtf.text.windows import Window, first_window_holding, windows
 
 SPECIAL_TOKENS = 2  # [CLS] and [SEP] of each window
@@ -114,7 +113,7 @@ class Featurizer:
         self.pair_filter = pair_filter
         self.pair_scope = pair_scope
         vocabulary = tokenizer.vocabulary
-        self._cls, self._sep = np.int32([vocabulary.id(CLS)]), np.int32([vocabulary.id(SEP)])
+        self._cls, self._sep = np.int32([vocabulary.cls_id]), np.int32([vocabulary.sep_id])
 
     def tokenize(self, text: str) -> TokenizedText:
         encoding = self.tokenizer.encode(text)
@@ -148,7 +147,9 @@ class Featurizer:
         reached = [0] * self.num_layers  # where the last entity of each layer ends
         for entity in text_order(sentence.entities):
             tokens, layer = align(tokenized.encoding, entity.start, entity.end), layers[entity.id]
-            if tokens is None or tokens[0] < reached[layer]:
+            # under WordPiece some characters have no token: tags cannot write a span that ends in one
+            exact = tokens is not None and tokenized.encoding.char_span(*tokens) == entity.span
+            if not exact or tokens[0] < reached[layer]:
                 lost[MISALIGNED] += 1
             elif first_window_holding(tokenized.windows, *tokens) is None:
                 lost[CUT] += 1

@@ -13,8 +13,9 @@ MANY_RIVALS = 3  # and more, as one class
 
 
 class PairClassifier(keras.layers.Layer):
-    """Logits of the S relation classes from [CLS] of the relation pass: [P, D or 3D] -> [P, S] in float32.
+    """Logits of the S relation classes from [CLS] of the relation pass: [P, F] -> [P, S] in float32.
 
+    F is D for [CLS] alone; 2D more for both entities' rows, and D more for what stands between them.
     What the Tanh's input may have beside [CLS] is not in the paper, and begins at zero.
 
     Args:
@@ -61,7 +62,7 @@ class PairClassifier(keras.layers.Layer):
             self.rivals_table = self.add_weight(name="rivals", shape=shape, initializer="zeros")
 
     def call(self, cls, pair_spans=None, pair_types=None, pair_rivals=None, training=False):
-        """Logits [P, S] of `cls` [P, D or 3D].
+        """Logits [P, S] of `cls` [P, F].
 
         Args:
             pair_spans: int32 [P, 4], token spans of e1 and e2; needed where `distance`.

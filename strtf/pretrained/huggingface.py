@@ -4,6 +4,7 @@ We read these files ourselves rather than through keras-hub, because keras-hub i
 run every checkpoint with the tanh form of GELU, and most of these were trained with the erf form.
 """
 
+import logging
 import pathlib
 
 import numpy as np
@@ -16,6 +17,7 @@ from strtf.pretrained.pretrained_bert import PretrainedBert
 from strtf.pretrained.variables import pack_qkv, to_float32, translate
 from strtf.text.vocabulary import Vocabulary
 
+_LOG = logging.getLogger(__name__)
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 SHARDS_FILE = "model.safetensors.index.json"
@@ -73,7 +75,13 @@ def read_huggingface(directory: pathlib.Path) -> PretrainedBert:
     config = encoder_config(values, config_path, _APPROXIMATE[activation])
     vocabulary = Vocabulary.load(directory / "vocab.txt")
     weights, skipped = _read_variables(directory)
-    return PretrainedBert(config, weights, vocabulary, _lowercase(directory), str(directory), skipped)
+    tokenizer_path = directory / "tokenizer_config.json"
+    tokenizer = read_json(tokenizer_path) if tokenizer_path.is_file() else {}
+    _warn_about_words(tokenizer, directory)
+    lowercase = None
+    if "do_lower_case" in tokenizer:
+        lowercase = _one_of(tokenizer, "do_lower_case", (True, False), None, tokenizer_path)
+    return PretrainedBert(config, weights, vocabulary, lowercase, str(directory), skipped)
 
 
 def _check_architecture(values, path):
@@ -83,7 +91,7 @@ def _check_architecture(values, path):
     epsilon = values.get("layer_norm_eps", LAYER_NORM_EPSILON)
     if epsilon != LAYER_NORM_EPSILON:
         raise StrtfError(
-            f"layer_norm_eps in {path} must be {LAYER_NORM_EPSILON}. Received: {epsilon}. Our blocks have "
+            f"layer_norm_eps in {path} must be {LAYER_NORM_EPSILON}. Received: {epsilon!r}. Our blocks have "
             "BERT's epsilon built in, and weights trained with another would give other hidden states here. "
             "Take a checkpoint of BERT."
         )
@@ -99,10 +107,12 @@ def _one_of(values, key, choices, default, path):
     return value
 
 
-def _lowercase(directory):
-    path = directory / "tokenizer_config.json"
-    values = read_json(path) if path.is_file() else {}
-    return _one_of(values, "do_lower_case", (True, False), None, path) if "do_lower_case" in values else None
+def _warn_about_words(tokenizer: dict, directory: pathlib.Path) -> None:
+    """Says where our tokenizers, which are BERT's, cut words otherwise than the encoder was trained with."""
+    if tokenizer.get("do_lower_case") and tokenizer.get("strip_accents") is False:
+        _LOG.warning("%s was trained with accents kept; --lowercase takes them away.", directory)
+    if tokenizer.get("tokenize_chinese_chars") is False:
+        _LOG.warning("%s was trained with Chinese words in one piece; here each character is a token.", directory)
 
 
 def _read_variables(directory) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:

@@ -1,8 +1,7 @@
-"""keras-hub presets: `bert_base_zh`, `hf://…`, `kaggle://…`, downloaded and converted by keras-hub.
+"""keras-hub presets: `bert_base_zh`, `kaggle://…`, downloaded and converted by keras-hub.
 
 keras-hub's BertBackbone is our encoder in other words: post-LayerNorm with epsilon 1e-12, and GELU in the
-tanh form, always. A checkpoint trained with the erf form (most of `hf://`) runs slightly off its own values
-here; from a local directory, `huggingface.py` reads it as it is meant.
+tanh form, always. Hugging Face's files are read by `huggingface.py`, which knows of others (`hub.py`).
 """
 
 import contextlib
@@ -21,8 +20,8 @@ from strtf.text.vocabulary import Vocabulary
 
 
 def is_preset(name: str) -> bool:
-    """True for `hf://…`, `kaggle://…` and the names that keras-hub lists; for these it must be installed."""
-    if re.match("(hf|kaggle)://.", name):
+    """True for `kaggle://…` and the names that keras-hub lists; for these it must be installed."""
+    if re.match("kaggle://.", name):
         return True
     return re.fullmatch(r"[\w.]+", name) is not None and name in _keras_hub(name).models.BertBackbone.presets
 
@@ -38,17 +37,9 @@ def read_preset(name: str) -> PretrainedBert:
         StrtfError: keras-hub is not installed, the download was refused, or the preset is no WordPiece BERT.
     """
     models = _keras_hub(name).models
-    try:
-        with _held_back_warnings() as warnings:
-            backbone = models.BertBackbone.from_preset(name, dtype="float32")
-            tokenizer = models.BertTokenizer.from_preset(name)
-    except Exception as error:  # each hub has exceptions of its own, from HTTP status to ValueError
-        cause = textwrap.shorten("; ".join([*warnings[:1], f"{type(error).__name__}: {error}"]), 250)
-        raise StrtfError(
-            "The preset must be a BERT that keras-hub can download. "
-            f"Received: {name}; the download was refused, or what came is no BERT ({cause}). "
-            "Give a directory of Google's or Hugging Face's files instead."
-        ) from error
+    with downloading(name):
+        backbone = models.BertBackbone.from_preset(name, dtype="float32")
+        tokenizer = models.BertTokenizer.from_preset(name)
     if not isinstance(tokenizer, models.BertTokenizer):
         raise StrtfError(
             "The preset must have a WordPiece vocabulary. "
@@ -67,10 +58,11 @@ def read_preset(name: str) -> PretrainedBert:
 
 
 @contextlib.contextmanager
-def _held_back_warnings() -> Iterator[list[str]]:
-    """Yields a list of what huggingface_hub would print of its retries.
+def downloading(name: str) -> Iterator[None]:
+    """Inside, any error becomes one that says so, and nothing is printed of retries.
 
-    Without a network the first names the cause; keras-hub's error then only says that a file is not there.
+    Without a network the first of huggingface_hub's warnings names the cause; the error that follows then only says
+    that a file is not there.
     """
     logger, warnings = logging.getLogger("huggingface_hub"), []
     handler = logging.Handler()
@@ -78,7 +70,14 @@ def _held_back_warnings() -> Iterator[list[str]]:
     before = logger.handlers, logger.propagate
     logger.handlers, logger.propagate = [handler], False
     try:
-        yield warnings
+        yield
+    except Exception as error:  # each hub has exceptions of its own, from HTTP status to ValueError
+        cause = textwrap.shorten("; ".join([*warnings[:1], f"{type(error).__name__}: {error}"]), 250)
+        raise StrtfError(
+            "The preset must be a BERT that can be downloaded. "
+            f"Received: {name}; the download was refused, or what came is no BERT ({cause}). "
+            "Give a directory of Google's or Hugging Face's files instead."
+        ) from error
     finally:
         logger.handlers, logger.propagate = before
 

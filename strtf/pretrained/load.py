@@ -13,6 +13,7 @@ import numpy as np
 from strtf.errors import StrtfError
 from strtf.layers.str_encoder import StrEncoder
 from strtf.pretrained import google_bert, huggingface
+from strtf.pretrained.hub import HUB, read_hub
 from strtf.pretrained.keras_hub_presets import is_preset, read_preset
 from strtf.pretrained.pretrained_bert import PretrainedBert
 from strtf.pretrained.variables import listing
@@ -23,7 +24,7 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 KINDS = (
     "a directory of Google's files (bert_config.json, bert_model.ckpt.*, vocab.txt), "
     "a directory of Hugging Face files (config.json, model.safetensors, vocab.txt), "
-    "or a keras-hub preset (bert_base_zh, hf://…, kaggle://…)"
+    "a model of the Hugging Face hub (hf://owner/name), or a keras-hub preset (bert_base_zh, kaggle://…)"
 )
 
 
@@ -32,13 +33,16 @@ def open_pretrained(name: str) -> PretrainedBert:
 
     Args:
         name: a directory of Google's or of Hugging Face's files, as seen from the working directory or else
-            from the repository (so `checkpoints/zh_small` works everywhere); or a keras-hub preset.
+            from the repository (so `checkpoints/zh_small` works everywhere); or a model of the Hugging Face hub,
+            or a keras-hub preset.
 
     Raises:
         StrtfError: nothing of that name, or files that are no complete BERT.
     """
     if directory := _find_directory(name):
         return _read_directory(directory)
+    if name.startswith(HUB) and name != HUB:
+        return read_hub(name)
     if is_preset(name):
         return read_preset(name)
     places = f"no directory here or in {REPOSITORY}, no preset of keras-hub"

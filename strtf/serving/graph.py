@@ -148,7 +148,8 @@ class TextGraph:
         self.window = featurizer.window_tokens, featurizer.window_overlap
         self.by_line = featurizer.pair_scope is PairScope.LINE
         self.character_ids = CharacterIds(featurizer.tokenizer.code_point_ids)
-        self.special_ids = [featurizer.tokenizer.vocabulary.id(token) for token in ("[PAD]", "[CLS]", "[SEP]")]
+        vocabulary = featurizer.tokenizer.vocabulary
+        self.special_ids = [vocabulary.pad_id, vocabulary.cls_id, vocabulary.sep_id]
         self.entity_types = ("", *tokens.schema.entity_types)
         self.relation_types = ("", *(c.type for c in tokens.schema.relation_classes))
         self.backward = (False, *(c.direction is Direction.BACKWARD for c in tokens.schema.relation_classes))

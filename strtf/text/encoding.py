@@ -10,7 +10,7 @@ class Encoding:
     """n tokens of a text, without [CLS] and [SEP].
 
     Attributes:
-        ids: int32 [n], vocabulary ids.
+        ids: int32 [n], vocabulary ids, or with what `text/surface.py` adds to them.
         starts, ends: int32 [n], offsets in characters (code points) of the original text, `ends` exclusive.
             Neither ever decreases. A character without a token (white space under WordPiece) lies in no range.
     """

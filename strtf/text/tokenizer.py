@@ -57,11 +57,12 @@ def _table(vocabulary: Vocabulary, lowercase: bool, forms: bool) -> np.ndarray:
 
 
 class WordPieceTokenizer:
-    """Greedy longest-match WordPiece with the ids of Google's `FullTokenizer`.
+    """Greedy longest-match WordPiece, as Google's `FullTokenizer`.
 
     The engine is Hugging Face `tokenizers`, whose offsets count characters of the text as given. It drops white
-    space, control characters and, where it lower-cases, combining marks: these have no token of their own. Marks that
-    end a word are put to its last token, for they end an entity too.
+    space, control characters, private-use characters (which Google keeps, as [UNK]), U+FFFD and, where it lower-cases,
+    combining marks: these have no token of their own. Marks that end a word are put to its last token, for they end an
+    entity too.
     """
 
     def __init__(self, vocabulary: Vocabulary, lowercase: bool, forms: bool = False):

@@ -2,6 +2,7 @@
 
 From Miyato, Dai & Goodfellow 2017 (arXiv 1605.07725). There each sentence's vectors, normalised, move by themselves;
 here the table does, for all sentences of a batch together: one gradient that any system has. The step adds both.
+It is that of the joint loss; with `--rc_gradient_share` the one in which each task's share is balanced.
 """
 
 from keras import ops

@@ -158,6 +158,12 @@ class TestLost:
         tokenizer = WordPieceTokenizer(VOCABULARY, lowercase=True)
         assert features(english, tokenizer=tokenizer)[1] == {MISALIGNED: 1, LOST_END: 1}
 
+    @pytest.mark.parametrize("text", ["stent\u200b in", "\ue001tent in", "sten\ufffd in"])
+    def test_entity_that_ends_in_a_character_without_a_token(self, text):
+        """No tags could give it back."""
+        drawn = sentence((0, text.index(" "), "A"), (text.index("in"), len(text), "B"), text=text)
+        assert features(drawn, tokenizer=WordPieceTokenizer(VOCABULARY, lowercase=True))[1] == {MISALIGNED: 1}
+
     def test_relation_that_the_filter_leaves_out(self):
         same = sentence((0, 2, "A"), (3, 5, "A"), relations=[(0, 1)])
         assert features(same, pair_filter=SCHEMA.related)[1] == {FILTERED: 1}

@@ -129,6 +129,19 @@ def test_a_configuration_that_is_not_ours(write_huggingface, tiny_weights, chang
         read_huggingface(write_huggingface(tiny_weights, **changes))
 
 
+@pytest.mark.parametrize(("tokenizer", "warned"), [
+    ({"do_lower_case": True, "strip_accents": False}, "accents kept"),
+    ({"tokenize_chinese_chars": False}, "Chinese words in one piece"),
+    ({"do_lower_case": False, "strip_accents": False, "tokenize_chinese_chars": True}, None),
+    ({"do_lower_case": True, "strip_accents": None}, None),
+])  # fmt: skip
+def test_words_that_are_cut_otherwise_here_are_told(write_huggingface, tiny_weights, caplog, tokenizer, warned):
+    directory = write_huggingface(tiny_weights)
+    (directory / "tokenizer_config.json").write_text(json.dumps(tokenizer))
+    open_pretrained(str(directory))
+    assert [warned in message for message in caplog.messages] == ([True] if warned else [])
+
+
 def test_do_lower_case_must_be_a_truth_value(write_huggingface, tiny_weights):
     directory = write_huggingface(tiny_weights)
     (directory / "tokenizer_config.json").write_text('{"do_lower_case": "yes"}')

@@ -67,7 +67,7 @@ def test_configuration_vocabulary_and_case(preset, tiny_config, tokens):
     assert (bert.config, bert.vocabulary.tokens, bert.lowercase) == (tiny_config, tokens, True)
 
 
-@pytest.mark.parametrize("name", ["bert_base_zh", "hf://bert-base-chinese", "kaggle://keras/bert/keras/bert_base_zh"])
+@pytest.mark.parametrize("name", ["bert_base_zh", "kaggle://keras/bert/keras/bert_base_zh"])
 def test_refused_download(models, monkeypatch, name):
     def refuse(*args, **kwargs):
         raise ConnectionError("host\nnot found " + "very " * 100)
@@ -90,7 +90,7 @@ def test_retries_are_not_printed_and_the_first_names_the_cause(models, monkeypat
 
     monkeypatch.setattr(models.BertBackbone, "from_preset", retry)
     with pytest.raises(StrtfError, match=r"\(Name or service not known; ValueError: Preset has no config\.json\.\)"):
-        open_pretrained("hf://bert-base-chinese")
+        open_pretrained("bert_base_zh")
     assert not caplog.records
     logging.getLogger("huggingface_hub").warning("later")
     assert [record.message for record in caplog.records] == ["later"]
@@ -104,13 +104,13 @@ def test_preset_without_wordpiece(models, preset, monkeypatch):
 
 @pytest.mark.parametrize(
     ("name", "known"),
-    [("bert_base_zh", True), ("hf://a/b", True), ("hf://", False), ("bert_base", False), ("a/b", False)],
+    [("bert_base_zh", True), ("kaggle://a/b", True), ("kaggle://", False), ("bert_base", False), ("a/b", False)],
 )
 def test_names_of_presets(models, name, known):
     assert is_preset(name) is known
 
 
-@pytest.mark.parametrize("name", ["bert_base_zh", "hf://bert-base-chinese"])
+@pytest.mark.parametrize("name", ["bert_base_zh", "kaggle://keras/bert"])
 def test_without_keras_hub(monkeypatch, name):
     monkeypatch.setitem(sys.modules, "keras_hub", None)
     with pytest.raises(StrtfError, match=f"keras-hub must be installed to look for a preset. Received: {name}, which"):

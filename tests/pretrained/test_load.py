@@ -140,7 +140,7 @@ def test_the_repository_holds_this_package():
 def test_a_name_of_nothing(name):
     with pytest.raises(StrtfError) as caught:
         open_pretrained(name)
-    for kind in ("bert_model.ckpt.*", "model.safetensors", "bert_base_zh, hf://…", repr(name)):
+    for kind in ("bert_model.ckpt.*", "model.safetensors", "hf://owner/name", "bert_base_zh, kaggle://…", repr(name)):
         assert kind in str(caught.value)
 
 
