@@ -14,7 +14,7 @@ from absl import flags
 from experiments.record import recorded_experiment
 from strtf.errors import StrtfError
 from strtf.flags import run
-from strtf.run_dir import read_json
+from strtf.reporting.record import read_record
 
 COLUMNS = ("ner", "rc_predicted", "rc_gold")
 
@@ -23,7 +23,7 @@ def table(results: pathlib.Path) -> str:
     """Markdown: a row for each trial whose results are below a folder, by name.
 
     Raises:
-        StrtfError: no results.
+        StrtfError: no results, a file that is none.
     """
     trials: dict[str, list[pathlib.Path]] = {}
     for path in sorted(results.rglob("*.json")):
@@ -37,11 +37,18 @@ def table(results: pathlib.Path) -> str:
 
 
 def _row(name: str, paths: Sequence[pathlib.Path]) -> list[str]:
-    records = [read_json(path) for path in paths]
-    best = pd.DataFrame([record["dev_f1"][record["best_epoch"] - 1] for record in records])
+    records = [_read(path) for path in paths]
+    best = pd.DataFrame([record["dev_f1"][record["best_epoch"] - 1] for record in records], dtype=float)
     chosen_by = recorded_experiment(records[0]).training.select_by.value
     scores = [f"{_mean_sd(best[c])}{' *' if c == chosen_by else ''}" if c in best else "" for c in COLUMNS]
-    return [name, *scores, ", ".join(str(record["best_epoch"]) for record in records), str(records[0]["epochs"])]
+    return [name, *scores, ", ".join(str(record["best_epoch"]) for record in records), str(len(records[0]["dev_f1"]))]
+
+
+def _read(path: pathlib.Path) -> dict:
+    record = read_record(path)
+    if not record.get("best_epoch"):
+        raise StrtfError(f"{path} must hold the development scores of its epochs. Received: none. Train it anew.")
+    return record
 
 
 def _mean_sd(f1: pd.Series) -> str:

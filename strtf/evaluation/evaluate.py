@@ -22,7 +22,7 @@ from strtf.evaluation.calibration import calibration
 from strtf.evaluation.errors import KINDS, RIGHT, SentenceErrors, entity_errors, relation_errors
 from strtf.evaluation.mentions import of_mentions
 from strtf.evaluation.rules import NearestRule, TypePairRule
-from strtf.evaluation.scores import COUNTS, ROWS, compare, compare_by, compare_each, macro_f1
+from strtf.evaluation.scores import COUNTS, METRICS, ROWS, compare, compare_by, compare_each, macro_f1
 from strtf.extraction.extractor import Extraction, Extractor
 from strtf.models.base import Task
 from strtf.schema import Entity, Relation, Sentence, directed, text_order
@@ -194,16 +194,16 @@ def score_table(scores: dict, title: str) -> str:
 
 
 def _percent(rows: Sequence[tuple[str, dict]]) -> str:
-    columns = ("precision", "recall", "f1")
     table = pd.DataFrame(
         [
-            [100 * score[c] for c in columns] + [score["gold"], score["predicted"], score["correct"]]
+            [100 * score[c] for c in METRICS] + [score["gold"], score["predicted"], score["correct"]]
             for _, score in rows
         ],
         index=[label for label, _ in rows],
         columns=["P", "R", "F1", "gold", "predicted", "correct"],
     )
-    return table.to_string(float_format="{:.2f}".format)
+    with pd.option_context("display.unicode.east_asian_width", True):  # a Chinese type's letters are two columns wide
+        return table.to_string(float_format="{:.2f}".format)
 
 
 def _bins(measured: dict) -> str:

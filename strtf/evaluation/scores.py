@@ -14,6 +14,7 @@ ROWS = {
     "type_pair_rule": "type-pair rule, gold entities",
     "nearest_rule": "nearest rule, gold entities",
 }
+METRICS = ("precision", "recall", "f1")
 COUNTS = ("gold", "predicted", "correct")
 
 

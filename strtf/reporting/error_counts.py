@@ -6,9 +6,8 @@ import pandas as pd
 
 from strtf.evaluation.errors import KINDS, RIGHT
 from strtf.reporting.paper import PaperTable
+from strtf.reporting.record import SIDES
 from strtf.reporting.results import Records
-
-SIDES = ("gold", "predicted")
 
 
 def error_counts(table: PaperTable, score: str, records: Records) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from strtf.errors import StrtfError
 from strtf.evaluation.scores import ROWS
-from strtf.reporting.drawing import panels, write_png
+from strtf.reporting.drawing import panels, write_png, write_title
 from strtf.reporting.paper import K_AND_MASK, TABLE_5
 from strtf.run_dir import check_writable
 
@@ -43,7 +43,7 @@ def draw(frame: pd.DataFrame, corpus: str, path: str | os.PathLike) -> None:
         axis.set(title=ROWS[score], xlabel="K, the last blocks that run per task", ylabel="F1, percent", xticks=ticks)
         axis.grid(alpha=0.3)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize="small")
-    figure.suptitle(f"K and MASK_rc on {corpus}, test split, mean ± standard deviation over seeds")
+    write_title(figure, f"K and MASK_rc on {corpus}, test split, mean ± standard deviation over seeds")
     write_png(figure, path)
 
 

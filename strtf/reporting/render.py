@@ -8,7 +8,9 @@ FORMATS = ("markdown", "latex", "csv")
 
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "<": "$<$", "—": "---", "→": r"$\to$",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "—": "---", "→": r"$\to$",
+    "<": "$<$", ">": "$>$", "|": r"\textbar{}", '"': r"\char34{}",  # other signs in LaTeX's first fonts
+    "[": "{[}", "*": "{*}",  # at the beginning of a line they would belong to the \\ before
 }  # fmt: skip
 
 

@@ -95,7 +95,7 @@ def _corpus(corpus: str, tables: list[pd.DataFrame], records: Records, style: st
 
 def _statistics(data: DataOptions, style: str) -> str:
     title = "Table I. Types of entities and relations"
-    name = os.path.basename(os.path.normpath(data.data_dir or data.train_data))
+    name = os.path.basename(os.path.normpath(data.data_dir or next(iter(split_paths(data).values()))))
     return render(f"{title}, {name}", corpus_statistics(load_splits(data)), style)
 
 

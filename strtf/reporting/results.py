@@ -1,5 +1,6 @@
 """Results of `python -m experiments.run`, read back: {corpus: {(table, row): records over seeds}}."""
 
+import os
 import pathlib
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from strtf.config import Experiment
 from strtf.errors import StrtfError
 from strtf.evaluation.scores import COUNTS
-from strtf.run_dir import read_json
+from strtf.reporting.record import read_record
 
 Records = dict[tuple[str, str], list[dict]]
 
@@ -24,9 +25,9 @@ def read_results(directory: str) -> dict[str, Records]:
         raise StrtfError(f"--runs must be a directory of results. Received: {directory!r}. `make tables` fills one.")
     found: dict[str, Records] = {}
     for path in sorted(root.rglob("*.json")):
-        record = read_json(path)
-        corpus, table, row = _place(record, path)
-        found.setdefault(corpus, {}).setdefault((table, row), []).append(record)
+        record = read_record(path)
+        table, _, row = record["row"].rpartition("/")
+        found.setdefault(_corpus(record, table, path), {}).setdefault((table, row), []).append(record)
     if not found:
         raise StrtfError(f"--runs must hold results. Received: {root}, without any. `make tables` fills it.")
     for records in found.values():
@@ -44,20 +45,14 @@ def sentence_counts(records: list[dict], score: str) -> np.ndarray | None:
     return np.stack([np.stack([each[name] for name in COUNTS], axis=-1) for each in counts])
 
 
-def _place(record: dict, path: pathlib.Path) -> tuple[str, str, str]:
-    """(corpus, table, row) of a record; a row outside any table has the table ''."""
-    try:
-        data, seed = record["experiment"]["data"], record["seed"]
-        table, _, row = record["row"].rpartition("/")
-        corpus = pathlib.Path(data["data_dir"] or data["train_data"]).name
-        if type(seed) is not int:
-            raise TypeError(seed)
-    except (AttributeError, KeyError, TypeError) as error:
-        raise StrtfError(
-            f"{path} must be a result of `python -m experiments.run`. Received: {type(error).__name__}: {error}. "
-            "Keep other files elsewhere."
-        ) from error
-    return corpus, table, row
+def _corpus(record: dict, table: str, path: pathlib.Path) -> str:
+    """The folder around the tables', for a part of a corpus has one of its own; of results elsewhere their data's."""
+    folder = pathlib.Path(os.path.abspath(path)).parent.as_posix()
+    inside = f"/{table}" if table else ""
+    if folder.endswith(inside):
+        return pathlib.Path(folder.removesuffix(inside)).name
+    data = Experiment.from_json(record["experiment"]).data
+    return pathlib.Path(data.data_dir or data.train_data).name
 
 
 def _check_alike(records: list[dict]) -> None:

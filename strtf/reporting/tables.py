@@ -6,11 +6,10 @@ from collections.abc import Sequence
 import pandas as pd
 
 from strtf.evaluation.bootstrap import p_value
-from strtf.evaluation.scores import ROWS
+from strtf.evaluation.scores import METRICS, ROWS
 from strtf.reporting.paper import RC_GOLD, RC_PREDICTED, PaperRow, PaperTable
 from strtf.reporting.results import Records, sentence_counts
 
-METRICS = ("precision", "recall", "f1")
 RULES = ("type_pair_rule", "nearest_rule")
 # heads of columns
 SHORT = {"ner": "NER", "ner_seen": "Seen", "ner_unseen": "Unseen", "rc_predicted": "RC", "rc_gold": "RC gold"}

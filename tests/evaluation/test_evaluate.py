@@ -279,6 +279,13 @@ def test_the_table_counts_errors_on_both_sides(with_errors):
     assert "RC, predicted entities, by kind of error" in lines
 
 
+def test_chinese_types_stand_in_line():
+    row = Comparison([{(0, 1, "部位"), (2, 3, "Degree")}], [{(0, 1, "部位")}])
+    table = score_table(summarize({"ner": row}, collections.Counter()), "title").splitlines()
+    chinese, other = (next(line for line in table if line.startswith(kind)) for kind in ("部位", "Degree"))
+    assert len(chinese) + len("部位") == len(other)  # of two columns each
+
+
 def test_relations_alone_have_errors_between_given_entities(answering):
     rows = compare_answers(answering(related=[[(0, 1, "Position(1→2)")]], tasks=(Task.RC,)), [GOLD])
     ((missing, extra),) = find_errors([GOLD], rows)["rc_gold"]

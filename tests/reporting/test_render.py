@@ -3,6 +3,7 @@
 import io
 
 import pandas as pd
+import pytest
 
 from strtf.reporting.render import paragraph, render
 
@@ -22,7 +23,7 @@ def test_markdown_is_padded_and_keeps_its_columns():
 def test_latex_escapes_what_latex_reads():
     text = render("50 % & more", TABLE, "latex")
     assert r"\caption{50 \% \& more}" in text and r"\begin{tabular}{lrr}" in text
-    assert r"a|b\_c & 97.2 $\pm$ 0.1 & 3 \\" in text
+    assert r"a\textbar{}b\_c & 97.2 $\pm$ 0.1 & 3 \\" in text
     assert text.count(r"\begin") == text.count(r"\end") == 2
 
 
@@ -33,3 +34,13 @@ def test_csv_comes_back():
 def test_a_note():
     assert paragraph("a < b", "markdown") == "a < b\n"
     assert paragraph("a < b", "latex") == "a $<$ b\n"
+
+
+@pytest.mark.parametrize(("sign", "written"), [("a>b", "a$>$b"), ("a|b", r"a\textbar{}b"), ('a"b', r"a\char34{}b")])
+def test_signs_that_the_first_fonts_of_latex_have_otherwise(sign, written):
+    assert paragraph(sign, "latex") == f"{written}\n"
+
+
+@pytest.mark.parametrize(("cell", "written"), [("[1pt]", "{[}1pt] & 1"), ("*", "{*} & 1")])
+def test_no_cell_is_an_argument_of_the_line_before(cell, written):
+    assert f"\n{written}" in render("Title", pd.DataFrame({"": [cell], "n": [1]}), "latex")

@@ -48,6 +48,14 @@ def test_table_1_comes_first(runs):
     assert text.index("Table I. Types of entities and relations, angiography") < text.index("Table II.")
 
 
+@pytest.mark.parametrize("split", ["train", "dev", "test"])
+def test_table_1_is_titled_with_the_corpus_of_whichever_split(tmp_path, split):
+    path = tmp_path / "mine.jsonl"
+    path.write_text("".join(f'{{"id": "{i}", "text": "a"}}\n' for i in range(9)), encoding="utf-8")
+    text = report(None, DataOptions(**{f"{split}_data": str(path)}), "markdown", None)
+    assert text.startswith("## Table I. Types of entities and relations, mine.jsonl\n")
+
+
 def test_corpora_have_tables_of_their_own(result, runs, tmp_path):
     result("table_2_ner/rdcnn", 0, {"ner": COUNTS}, corpus="others")
     text = report(str(tmp_path), DataOptions(), "markdown", None)

@@ -54,14 +54,44 @@ def test_seeds_of_different_sentences_are_an_error(result, tmp_path):
 
 def test_a_seed_that_is_there_twice_is_an_error(result, tmp_path):
     path = result("t/row", 0, {"ner": COUNTS})
-    write_json(tmp_path / "copy.json", read_json(path))
+    write_json(path.with_name("copy.json"), read_json(path))
     with pytest.raises(StrtfError, match="twice the same"):
         read_results(str(tmp_path))
 
 
-@pytest.mark.parametrize("content", [{}, [], {"row": "a/b"}, {"row": 3, "seed": 0, "experiment": {"data": {}}}])
-def test_other_json_is_an_error(tmp_path, content):
-    write_json(tmp_path / "other.json", content)
+@pytest.fixture
+def part(result, tmp_path):
+    """The folder of results of a part of the corpus reports, beside those of the whole."""
+    for row in ("table_2_ner/rdcnn", "defaults"):
+        path = result(row, 0, {"ner": COUNTS}, epochs=3)
+        target = tmp_path / "reports_700" / path.relative_to(tmp_path / "reports")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(target)
+    result("table_2_ner/rdcnn", 0, {"ner": COUNTS})
+    return tmp_path / "reports_700"
+
+
+def test_a_part_of_a_corpus_is_named_as_its_folder(part):
+    found = read_results(str(part.parent))
+    assert {corpus: list(rows) for corpus, rows in found.items()} == {
+        "reports": [("table_2_ner", "rdcnn")],
+        "reports_700": [("", "defaults"), ("table_2_ner", "rdcnn")],
+    }
+
+
+@pytest.mark.parametrize("runs", [".", "table_2_ner", "../reports_700"])
+def test_the_folder_has_its_name_from_wherever_it_is_read(part, monkeypatch, runs):
+    monkeypatch.chdir(part)
+    assert list(read_results(runs)) == ["reports_700"]
+
+
+def test_a_result_elsewhere_is_of_its_data(result, tmp_path):
+    result("table_2_ner/rdcnn", 0, {"ner": COUNTS}).rename(tmp_path / "rdcnn.json")
+    assert list(read_results(str(tmp_path))) == ["reports"]
+
+
+def test_other_json_is_an_error(tmp_path):
+    write_json(tmp_path / "other.json", {})
     with pytest.raises(StrtfError, match=r"other.json must be a result of `python -m experiments.run`"):
         read_results(str(tmp_path))
 
