@@ -7,6 +7,7 @@ directory for brat.
 
 from absl import flags
 
+from strtf.errors import StrtfError
 from strtf.flags import run
 
 flags.DEFINE_string("input", None, "The corpus: a file, a directory of .txt and .ann files; - is standard input.",
@@ -23,6 +24,8 @@ def main() -> None:
     from strtf.data.convert import convert
 
     FLAGS = flags.FLAGS
+    if FLAGS["join_characters"].present and not FLAGS.join:
+        raise StrtfError("--join_characters must stand beside --join. Received: no --join. Give both, or neither.")
     convert(FLAGS.input, FLAGS.output, FLAGS.overwrite, FLAGS.join, FLAGS.join_characters)
 
 

@@ -30,24 +30,29 @@ EXTRACTION_OPTIONS = (
     *COMPUTING_OPTIONS,
 )  # fmt: skip
 CORPUS_OPTIONS = ("data_dir", "train_data", "dev_data", "test_data")
+TABLE_OPTIONS = (*CORPUS_OPTIONS, "subsample_seed")  # the seed divides a file that is all there is
 DECISION_OPTIONS = ("calibrate", "tune_threshold", "tune_entity_threshold", "threshold_by")
 _REQUIRED = re.compile(r"flag --(\w+)=None: Flag --\w+ must have a value other than None")
 _NO_TEXT = re.compile(r"\W*[!-~]*")  # one word in ASCII
 
 
 def define_options(
-    *groups: type[Options], flag_values: flags.FlagValues = flags.FLAGS, listed: Collection[str] | None = None
-) -> None:
+    *groups: type[Options], flag_values: flags.FlagValues = flags.FLAGS, listed: Collection[str] | None = None,
+    names: Collection[str] | None = None,
+) -> None:  # fmt: skip
     """One flag per field; defaults, bounds and help come from the field.
 
     Args:
         listed: names that --help shows, --helpfull shows all; None: all of them.
+        names: fields that get a flag; None: all of them.
     """
     for group in groups:
         for field in option_fields(group):
+            if names is not None and field.name not in names:
+                continue
             _define(field, module_name=group.__module__, flag_values=flag_values)
             if listed is None or field.name in listed:
-                _list_in_help(field.name, flag_values)
+                list_in_help(field.name, flag_values)
 
 
 def define_run_options(*listed: str) -> None:
@@ -62,10 +67,17 @@ def define_run_options(*listed: str) -> None:
 
 def define_run_dir(help: str) -> None:
     flags.DEFINE_string("run_dir", None, help, required=True)
-    _list_in_help("run_dir")
+    list_in_help("run_dir")
 
 
-def _list_in_help(name: str, flag_values: flags.FlagValues = flags.FLAGS) -> None:
+def define_training_only() -> None:
+    """What a training's flag file may hold beside its options, for an entry that takes such files; not in --help."""
+    define_options(MachineOptions, listed=())
+    flags.DEFINE_string("run_dir", None, "Of strtf.train; nothing is read or written there.")
+    flags.DEFINE_boolean("resume", False, "Of strtf.train; nothing is resumed.")
+
+
+def list_in_help(name: str, flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """absl's --help lists what the entry's own file defines, and the rest as its key flags."""
     flag_values.register_key_flag_for_module(sys.argv[0], flag_values[name])
 
@@ -76,7 +88,9 @@ def experiment_from_flags(flag_values: flags.FlagValues = flags.FLAGS) -> Experi
 
 
 def options_from_flags(group: type[Options], flag_values: flags.FlagValues = flags.FLAGS) -> Options:
-    return from_values(group, {field.name: flag_values[field.name].value for field in option_fields(group)})
+    """A group from its flags; a field that the entry has no flag for has its default."""
+    names = [field.name for field in option_fields(group) if field.name in flag_values]
+    return from_values(group, {name: flag_values[name].value for name in names})
 
 
 def parse_experiment(arguments: list[str]) -> Experiment:

@@ -3,14 +3,14 @@
 from absl import flags
 
 from strtf.config import DataOptions
-from strtf.flags import define_options, options_from_flags, run
+from strtf.flags import TABLE_OPTIONS, define_options, options_from_flags, run
 
 flags.DEFINE_string("runs", None, "Results of `python -m experiments.run`, of one corpus or several: tables II to VI.")
 flags.DEFINE_enum("format", "markdown", ["markdown", "latex", "csv"], "How the tables are written.")
 flags.DEFINE_string("figure", None, "Also draw K × mask, table V, into this PNG file.")
-flags.DEFINE_string("learning_curves", None, "Also draw all rows' development F1 over the epochs into this PNG file.")
+flags.DEFINE_string("learning_curves", None, "Also draw the rows' development F1 over the epochs into this PNG file.")
 flags.DEFINE_string("output", "-", "File for the tables; - is standard output.")
-define_options(DataOptions)  # the corpus of table I
+define_options(DataOptions, names=TABLE_OPTIONS)  # the corpus of table I
 
 
 def main() -> None:

@@ -216,9 +216,33 @@ def test_a_process_ends_with_one_line_and_code_1(arguments, message):
     ],
 )
 def test_help_lists_the_flags(entry, listed):
-    command = [sys.executable, "-m", f"strtf.{entry}", "--help"]
+    assert listed_by(f"strtf.{entry}") >= listed
+
+
+def listed_by(module):
+    command = [sys.executable, "-m", module, "--help"]
     shown = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60).stdout
-    assert set(re.findall(r"^  --(?:\[no\])?(\w+):", shown, re.MULTILINE)) >= listed
+    return set(re.findall(r"^  --(?:\[no\])?(\w+):", shown, re.MULTILINE))
+
+
+def test_tables_have_no_flag_that_they_ignore():
+    options = set(IDS) & listed_by("strtf.tables")
+    assert options == {"data_dir", "train_data", "dev_data", "test_data", "subsample_seed"}
+    done = subprocess.run([sys.executable, "-m", "strtf.tables", "--max_train_sentences=3"], cwd=REPOSITORY,
+                          capture_output=True, text=True, timeout=60)  # fmt: skip
+    assert done.stderr.startswith("error: Unknown command line flag 'max_train_sentences'")
+
+
+def test_check_does_not_list_what_it_only_understands():
+    assert not listed_by("strtf.check") & {"run_dir", "resume", "intra_op_threads", "inter_op_threads", "epochs"}
+
+
+def test_check_takes_a_training_s_flag_file(tmp_path):
+    given = "--run_dir=none-such\n--resume\n--intra_op_threads=1\n--inter_op_threads=1\n"
+    (tmp_path / "exp.flags").write_text(given, encoding="utf-8")
+    command = [sys.executable, "-m", "strtf.check", f"--flagfile={tmp_path / 'exp.flags'}", "--train_data=none.jsonl"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120)
+    assert done.stderr.startswith("error: none.jsonl:1: the file must be readable")
 
 
 def test_help_is_no_failure():

@@ -37,6 +37,11 @@ def _check_output(source: str, output: str, is_native: bool, overwrite: bool) ->
         check_apart("--output", output, [source])
     if is_native and os.path.exists(output) and not overwrite:
         raise StrtfError(f"{output} must not exist yet. Received: a place that does. Choose another, or --overwrite.")
+    if not is_native and os.path.exists(output) and overwrite:
+        raise StrtfError(
+            f"{output} must not exist yet: --overwrite replaces a .jsonl file, never a directory. "
+            "Received: a place that does. Remove it, or choose another."
+        )
     suffix = pathlib.Path(output).suffix
     if not is_native and not output.endswith("/") and re.fullmatch(r"\.[A-Za-z]{1,5}", suffix):
         raise StrtfError(

@@ -100,6 +100,18 @@ def test_a_file_that_is_there_is_replaced_if_told_so(source, tmp_path):
     assert [sentence.id for sentence in read_corpus(tmp_path / "out.jsonl")] == ["a"]
 
 
+def test_a_directory_that_is_there_is_never_replaced(source, tmp_path):
+    (tmp_path / "out").mkdir()
+    assert "--overwrite replaces a .jsonl file, never a directory" in refusal(
+        convert(source, tmp_path / "out", "--overwrite")
+    )
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_length_of_what_is_not_joined_is_refused(source):
+    assert "--join_characters must stand beside --join" in refusal(convert(source, "-", "--join_characters=256"))
+
+
 def test_an_output_within_the_input_would_be_read_with_it(source, tmp_path):
     assert convert(source, tmp_path / "brat").returncode == 0
     assert "--output must be another place" in refusal(convert(tmp_path / "brat", tmp_path / "brat" / "out"))
