@@ -75,15 +75,26 @@ def measured(claim: Claim, out: pathlib.Path) -> float | None:
     """The figure, or None where its file is not there.
 
     Raises:
-        StrtfError: the file has not exactly one such row.
+        StrtfError: the file has not exactly one such row with a number.
     """
     path = out / f"{claim.file}.json"
     if not path.exists():
         return None
-    rows = [row for row in read_json(path)["rows"] if claim.where.items() <= row.items()]
+    rows = [row for row in _rows(path) if claim.where.items() <= row.items()]
     if len(rows) != 1:
         raise StrtfError(f"{path} must hold one row with {claim.where}. Received: {len(rows)}. Remove it, run again.")
-    return rows[0][claim.figure]
+    value = rows[0].get(claim.figure)
+    if type(value) not in (int, float):
+        raise StrtfError(f"{path} must hold a number as {claim.figure}. Received: {value!r}. Remove it, run again.")
+    return value
+
+
+def _rows(path: pathlib.Path) -> list[dict]:
+    values = read_json(path)
+    rows = values.get("rows") if isinstance(values, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise StrtfError(f"{path} must be a benchmark's results. Received: no rows. Remove it, run again.")
+    return rows
 
 
 def _verdict(claim: Claim, value: float) -> str:
@@ -91,7 +102,12 @@ def _verdict(claim: Claim, value: float) -> str:
 
 
 def main() -> None:
-    print_claims(pathlib.Path(flags.FLAGS.out))
+    out = pathlib.Path(flags.FLAGS.out)
+    if not out.is_dir():
+        raise StrtfError(
+            f"--out must be a directory of results. Received: {out}. `python -m benchmarks.all` fills one."
+        )
+    print_claims(out)
 
 
 if __name__ == "__main__":

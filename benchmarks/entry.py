@@ -14,9 +14,12 @@ from absl import flags
 
 from strtf.config import Precision
 from strtf.errors import StrtfError
+from strtf.flags import list_in_help
 from strtf.flags import run as run_main
+from strtf.run_dir import check_writable
 
 BACKENDS = ("tensorflow", "jax")
+COMMON = ("backend", "threads", "precision", "json", "seconds", "repeats")
 
 
 def run(define_flags: Callable, measure: Callable, columns: Sequence[str] = ()) -> None:
@@ -34,6 +37,7 @@ def run(define_flags: Callable, measure: Callable, columns: Sequence[str] = ()) 
 
 
 def define_common(values: flags.FlagValues) -> None:
+    """The flags of every command, listed by its --help."""
     default = os.environ.get("KERAS_BACKEND", BACKENDS[0])
     flags.DEFINE_enum("backend", default, BACKENDS, "Backend of Keras.", flag_values=values)
     flags.DEFINE_integer("threads", 0, "Cores to use (0: all).", lower_bound=0, flag_values=values)
@@ -44,6 +48,8 @@ def define_common(values: flags.FlagValues) -> None:
         "seconds", 0.5, "Time to spend on repeats of each side of a comparison.", lower_bound=0, flag_values=values
     )
     flags.DEFINE_integer("repeats", 3, "Repeats at least, however slow.", lower_bound=1, flag_values=values)
+    for name in COMMON:
+        list_in_help(name, values)
 
 
 def prepare(values: flags.FlagValues, arguments: list[str]) -> None:
@@ -57,7 +63,8 @@ def prepare(values: flags.FlagValues, arguments: list[str]) -> None:
 
 
 def _measure_and_report(values: flags.FlagValues, measure: Callable, columns: Sequence[str]) -> None:
-    _check_target(values.json)
+    if values.json:
+        check_writable(values.json)  # before the work, not after it
     # TensorFlow takes programs made of one function for retraces of it, and warns
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     from benchmarks.peak import MatrixPeak
@@ -72,12 +79,6 @@ def _measure_and_report(values: flags.FlagValues, measure: Callable, columns: Se
     print(f"\nBest large matrix product: {peak.gflops:.0f} GFLOP/s on {facts['device']}, {facts['cores']} cores.")
     if values.json:
         write(pathlib.Path(values.json), facts, rows)
-
-
-def _check_target(path: str) -> None:
-    """Before the work, not after it."""
-    if path and not pathlib.Path(path).parent.is_dir():
-        raise StrtfError(f"--json must name a file in an existing directory. Received: {path}. Make the directory.")
 
 
 def number_list(name: str, texts: list[str]) -> list[int]:

@@ -1,5 +1,8 @@
 """The runner's jobs and the claims that are read from their files."""
 
+import subprocess
+import sys
+
 import pytest
 
 
@@ -22,6 +25,32 @@ def test_claims_are_read_from_results(tmp_path):
     assert claim_row(Claim("speed", "x", {"k": 2}, "ratio", at_most=3), tmp_path)[""] == "MISSED"
     with pytest.raises(StrtfError, match="one row"):
         claim_row(Claim("speed", "x", {}, "ratio", at_least=3), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"rows": [{"k": 2}]}, "must hold a number as ratio. Received: None"),
+        ({"rows": [{"k": 2, "ratio": "4"}]}, "must hold a number as ratio. Received: '4'"),
+        ({"rows": [2]}, "must be a benchmark's results"),
+        ({"header": {}}, "must be a benchmark's results"),
+        ([], "must be a benchmark's results"),
+    ],
+)
+def test_other_json_is_an_error(tmp_path, content, message):
+    from benchmarks.claims import Claim, claim_row
+    from strtf.errors import StrtfError
+    from strtf.run_dir import write_json
+
+    write_json(tmp_path / "x.json", content)
+    with pytest.raises(StrtfError, match=f"x.json {message}"):
+        claim_row(Claim("speed", "x", {"k": 2}, "ratio", at_least=3), tmp_path)
+
+
+def test_no_directory_of_results_is_an_error(tmp_path):
+    command = [sys.executable, "-m", "benchmarks.claims", f"--out={tmp_path / 'none'}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1 and done.stderr.startswith("error: --out must be a directory of results")
 
 
 def test_the_jobs_flags_are_known(parsed):

@@ -1,8 +1,11 @@
 """Timing, the table, the JSON file."""
 
 import json
+import subprocess
+import sys
 
 import pytest
+from absl import flags
 
 
 @pytest.fixture
@@ -79,6 +82,25 @@ def test_report(tmp_path):
     written = json.loads((tmp_path / "x.json").read_text(encoding="utf-8"))
     assert written["rows"][0] == {"part": "a", "x": 1.23457, "n": 3}
     assert {"cpu", "cores", "device", "backend", "versions", "peak_gflops"} <= written["header"].keys()
+
+
+def test_help_lists_the_common_flags():
+    from benchmarks.entry import COMMON
+
+    command = [sys.executable, "-m", "benchmarks.memory", "--help"]
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
+    assert all(f"\n  --{name}:" in shown for name in COMMON)
+
+
+def test_a_file_that_cannot_be_written_is_told_before_the_work(tmp_path, monkeypatch):
+    from benchmarks.entry import _measure_and_report, define_common
+    from strtf.errors import StrtfError
+
+    values = flags.FlagValues()
+    define_common(values)
+    values(["command", f"--json={tmp_path}"])
+    with pytest.raises(StrtfError, match="must be a file that can be written. Received: a directory"):
+        _measure_and_report(values, lambda *_: pytest.fail("measured"), ())
 
 
 def test_mistakes_are_one_line():
