@@ -1,8 +1,8 @@
-"""Paired bootstrap over test sentences: is the difference of two systems' F1 more than the luck of this test split?
+"""Bootstrap over test sentences: how far the luck of a test split goes, for one F1 and for the difference of two.
 
-Both systems answered the same sentences. Sentences are drawn with replacement, as many as there are; micro F1 is made
-anew from the drawn sentences' counts, for both systems from the same draw. A system trained with several seeds counts
-with its mean F1 over them, each seed scored on the same draw.
+For the difference both systems answered the same sentences. Sentences are drawn with replacement, as many as there
+are; micro F1 is made anew from the drawn sentences' counts, for both systems from the same draw. A system trained with
+several seeds counts with its mean F1 over them, each seed scored on the same draw.
 
 Paired resampling of test sets: Koehn, "Statistical Significance Tests for Machine Translation Evaluation", EMNLP 2004.
 The p-value shifts the resampled differences to the null hypothesis, as Berg-Kirkpatrick, Burkett and Klein, "An
@@ -10,11 +10,14 @@ Empirical Investigation of Statistical Significance in NLP", EMNLP 2012, do, her
 "An Introduction to the Bootstrap", 1993, chapter 16.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from strtf.errors import StrtfError
 
 RESAMPLES = 10_000
+LEVEL = 0.95  # of intervals
 _AT_ONCE = 1_000  # resamples in memory
 
 
@@ -34,14 +37,33 @@ def p_value(ours: np.ndarray, theirs: np.ndarray, seed: int = 0, resamples: int 
     """
     ours, theirs = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
     check_paired(ours, theirs)
-    num_sentences, rng = ours.shape[1], np.random.default_rng(seed)
-    extreme = 0
+    draws = _draws(ours.shape[1], seed, resamples)
+    extreme = sum(int(as_extreme(ours, theirs, times).sum()) for times in draws)
+    return (1 + extreme) / (1 + resamples)
+
+
+def f1_interval(counts: np.ndarray, seed: int = 0, resamples: int = RESAMPLES) -> tuple[float, float]:
+    """Where F1 lies in LEVEL of the resamples of the sentences, cut at both sides alike.
+
+    The percentile interval of Efron and Tibshirani, chapter 13. Sentences count as independent: of a few documents'
+    many sentences the interval is too narrow.
+
+    Args:
+        counts: [sentences, 3] gold, predicted and correct items of each sentence.
+    """
+    counts, f1 = np.asarray(counts, np.float64)[None], []
+    for times in _draws(counts.shape[1], seed, resamples):
+        f1.append(mean_f1(counts, times))
+    low, high = np.quantile(np.concatenate(f1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
+
+
+def _draws(num_sentences: int, seed: int, resamples: int) -> Iterator[np.ndarray]:
+    """How often each sentence is drawn, [_AT_ONCE or fewer, sentences]."""
+    rng = np.random.default_rng(seed)
     for first in range(0, resamples, _AT_ONCE):
         size = min(_AT_ONCE, resamples - first)
-        # how often each sentence is drawn, [resamples, sentences]
-        times = rng.multinomial(num_sentences, np.full(num_sentences, 1 / num_sentences), size)
-        extreme += int(as_extreme(ours, theirs, times).sum())
-    return (1 + extreme) / (1 + resamples)
+        yield rng.multinomial(num_sentences, np.full(num_sentences, 1 / num_sentences), size)
 
 
 def as_extreme(ours: np.ndarray, theirs: np.ndarray, times: np.ndarray) -> np.ndarray:

@@ -16,8 +16,10 @@ import operator
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
+from strtf.evaluation.bootstrap import LEVEL, f1_interval
 from strtf.evaluation.calibration import calibration
 from strtf.evaluation.errors import KINDS, RIGHT, SentenceErrors, entity_errors, relation_errors
 from strtf.evaluation.mentions import of_mentions
@@ -109,6 +111,12 @@ def find_calibration(sentences: Sequence[Sentence], found: Sequence[Extraction])
     return {name: calibration(*zip(*each, strict=True)) for name, each in answers.items() if each}
 
 
+def find_intervals(rows: dict[str, Comparison]) -> dict[str, list[float]]:
+    """{row: [low, high] of its F1, see `f1_interval`}."""
+    counts = {name: _counts(*both) for name, both in rows.items() if both.gold}
+    return {name: list(f1_interval(np.stack(list(each.values()), axis=1))) for name, each in counts.items()}
+
+
 def summarize(rows: dict[str, Comparison], lost: collections.Counter) -> dict:
     """Scores, as `--json` has them.
 
@@ -177,7 +185,8 @@ def _strict(first: Entity, second: Entity, relation_class) -> tuple:
 def score_table(scores: dict, title: str) -> str:
     """Precision, recall and F1 in percent, one row per score, then per type."""
     rows = [(label, scores[name]) for name, label in ROWS.items() if name in scores]
-    text = f"{title}\n{_percent(rows)}"
+    intervals = scores.get("f1_intervals", {})
+    text = f"{title}\n{_percent(rows, [intervals.get(name) for name in ROWS if name in scores])}"
     for name, sides in scores.get("errors", {}).items():
         text += f"\n\n{ROWS[name]}, by kind of error\n{_error_counts(sides, KINDS[name])}"
     for name, each in scores.get("calibration", {}).items():
@@ -193,7 +202,7 @@ def score_table(scores: dict, title: str) -> str:
     return text
 
 
-def _percent(rows: Sequence[tuple[str, dict]]) -> str:
+def _percent(rows: Sequence[tuple[str, dict]], intervals: Sequence[list[float] | None] = ()) -> str:
     table = pd.DataFrame(
         [
             [100 * score[c] for c in METRICS] + [score["gold"], score["predicted"], score["correct"]]
@@ -202,6 +211,9 @@ def _percent(rows: Sequence[tuple[str, dict]]) -> str:
         index=[label for label, _ in rows],
         columns=["P", "R", "F1", "gold", "predicted", "correct"],
     )
+    if any(intervals):
+        shown = ["" if each is None else "{:.1f} to {:.1f}".format(*(100 * end for end in each)) for each in intervals]
+        table.insert(3, f"{LEVEL:.0%}", shown)
     with pd.option_context("display.unicode.east_asian_width", True):  # a Chinese type's letters are two columns wide
         return table.to_string(float_format="{:.2f}".format)
 

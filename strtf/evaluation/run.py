@@ -15,6 +15,7 @@ from strtf.evaluation.evaluate import (
     compare_answers,
     find_calibration,
     find_errors,
+    find_intervals,
     score_table,
     summarize,
 )
@@ -57,6 +58,7 @@ def evaluate_run(
     rows = compare_answers(extractor, sentences, found, rules=rules, known=known)
     errors = find_errors(sentences, rows)
     scores = summarize(rows, lost)
+    scores |= {"f1_intervals": find_intervals(rows)}
     scores |= {"errors": {name: count_errors(*rows[name], each) for name, each in errors.items()}}
     if found:
         scores |= {"calibration": find_calibration(sentences, found)}

@@ -31,6 +31,20 @@ def test_f1_of_resamples_is_that_of_the_drawn_sentences():
     assert bootstrap.mean_f1(both, times) == pytest.approx(expected)
 
 
+def test_the_interval_is_that_of_all_resamples():
+    random = np.random.default_rng(0)
+    gold = random.integers(1, 6, 5)
+    counts = np.stack([gold, gold, random.integers(0, gold + 1)], axis=1)
+    draws, _ = every_resample(5)
+    exact = np.array([f1(counts, draw) for draw in draws])
+    for end, share in zip(bootstrap.f1_interval(counts), (0.025, 0.975), strict=True):
+        assert np.mean(exact < end - 1e-9) <= share + 0.005 and np.mean(exact <= end + 1e-9) >= share - 0.005
+
+
+def test_without_luck_the_interval_is_the_score():
+    assert bootstrap.f1_interval(np.array([[4, 4, 3]] * 6), resamples=50) == pytest.approx((0.75, 0.75))
+
+
 def test_nothing_over_nothing_is_zero():
     assert bootstrap.mean_f1(np.zeros((1, 2, 3)), np.array([[1, 1], [2, 0]])).tolist() == [0, 0]
 

@@ -18,6 +18,7 @@ from strtf.evaluation.evaluate import (
     evaluate,
     find_calibration,
     find_errors,
+    find_intervals,
     score_table,
     summarize,
 )
@@ -220,6 +221,18 @@ def random_spans(rng, length):
         spans.append((start, end, str(rng.choice(SCHEMA.entity_types))))
         start = end
     return spans
+
+
+def test_intervals_stand_beside_their_scores(answering):
+    found = sentence("p", TEXT, SPANS[:2], [(0, 1, "Position")])
+    rows = compare_answers(answering([found, found]), [GOLD, GOLD])
+    scores = summarize(rows, collections.Counter()) | {"f1_intervals": find_intervals(rows)}
+    lines = [" ".join(line.split()) for line in score_table(scores, "title").splitlines()]
+    assert lines[1].startswith("P R F1 95% gold") and "NER 100.00 66.67 80.00 80.0 to 80.0 6 4 4" in lines
+
+
+def test_no_sentences_have_no_intervals(answering):
+    assert find_intervals(compare_answers(answering([]), [])) == {}
 
 
 def test_the_table_names_setting_and_scores(answering):
