@@ -1,5 +1,6 @@
 """Tables as Markdown, LaTeX (booktabs) or CSV."""
 
+import unicodedata
 from collections.abc import Sequence
 
 import pandas as pd
@@ -35,10 +36,19 @@ def paragraph(text: str, style: str) -> str:
 
 def _markdown(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     cells = [[cell.replace("|", "\\|") for cell in row] for row in (header, *rows)]
-    widths = [max(3, *map(len, column)) for column in zip(*cells, strict=True)]
-    lines = [f"| {' | '.join(map(str.ljust, row, widths))} |" for row in cells]
+    widths = [max(3, *map(_columns, column)) for column in zip(*cells, strict=True)]
+    lines = [f"| {' | '.join(map(_padded, row, widths))} |" for row in cells]
     lines.insert(1, f"|{'|'.join('-' * (width + 2) for width in widths)}|")
     return "\n".join([f"## {title}", "", *lines, ""])
+
+
+def _columns(text: str) -> int:
+    """Of a terminal: Chinese letters take two."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - _columns(text))
 
 
 def _latex(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -44,3 +44,15 @@ def test_signs_that_the_first_fonts_of_latex_have_otherwise(sign, written):
 @pytest.mark.parametrize(("cell", "written"), [("[1pt]", "{[}1pt] & 1"), ("*", "{*} & 1")])
 def test_no_cell_is_an_argument_of_the_line_before(cell, written):
     assert f"\n{written}" in render("Title", pd.DataFrame({"": [cell], "n": [1]}), "latex")
+
+
+def test_chinese_cells_stand_in_line_on_a_terminal():
+    table = pd.DataFrame({"type": ["疾病", "Drug", "检查项目"], "F1": ["1", "22", "3"]})
+    lines = render("title", table, "markdown").splitlines()[2:]
+    assert lines == [
+        "| type     | F1  |",
+        "|----------|-----|",
+        "| 疾病     | 1   |",
+        "| Drug     | 22  |",
+        "| 检查项目 | 3   |",
+    ]
