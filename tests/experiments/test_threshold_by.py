@@ -1,11 +1,16 @@
 """The comparison of what chooses thresholds: who chooses, who scores, and by what."""
 
+import types
+
 import numpy as np
 import pytest
 
-from experiments.threshold_by import Found, as_they_are, by_line, compare, document_names, halves
+from experiments.threshold_by import Found, as_they_are, ask, by_line, compare, document_names, halves, table
 from strtf.errors import StrtfError
-from strtf.schema import Sentence
+from strtf.evaluation.threshold import ENTITY_SHIFTS
+from strtf.extraction.decision import Decision
+from strtf.models.base import Task
+from strtf.schema import Entity, Sentence
 
 
 def test_halves_divide_documents_and_both_choose():
@@ -54,3 +59,19 @@ def test_the_line_is_fitted_on_the_half_that_chooses():
     rising = by_line([-2.0, -1.0, 1.0, 2.0], [False, True, False, True])(np.array([-1.0, 1.0]))
     assert 0.0 < rising[0] < rising[1] < 1.0
     assert by_line([1.0, 2.0], [True, True])(np.array([0.0])).tolist() == [0.5]
+
+
+def test_what_is_asked_of_a_model_that_finds_entities_alone():
+    entity = Entity("e1", 0, 1, "A")
+    asked_for = []
+
+    def try_entities(texts, ways):
+        asked_for.extend(ways)
+        return [[[(entity, 0.75)] if shift > 0.0 else [] for _ in texts] for shift, _ in ways]
+
+    model, decision = types.SimpleNamespace(tasks=(Task.NER,)), Decision(entity_temperature=3.0)
+    extractor = types.SimpleNamespace(model=model, decision=decision, try_entities=try_entities)
+    asked = ask(extractor, [Sentence(f"s{i}", "a", (entity,)) for i in range(4)])
+    assert set(asked) == {"entities"} and asked_for == [(shift, 3.0) for shift in ENTITY_SHIFTS]
+    rows = {name: compare(found, ["a", "b", "c", "d"], 3) for name, found in asked.items()}
+    assert table(rows).splitlines()[2:] == ["| entities | 100.0 | 100.0 | 100.0 |"]
