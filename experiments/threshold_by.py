@@ -69,7 +69,7 @@ def compare(found: Found, documents: Sequence[str], divisions: int) -> dict[str,
 
 
 def _scores(found: Found, chooses: np.ndarray, scores: np.ndarray) -> dict[str, float]:
-    from strtf.evaluation.threshold import credited
+    from strtf.evaluation.threshold import credited, f1_at
 
     items = [(value, item in found.gold[i]) for i in chooses for item, value in found.tried[0][i].items()]
     probabilities = found.probabilities(*(zip(*items, strict=True) if items else ((), ())))
@@ -79,20 +79,20 @@ def _scores(found: Found, chooses: np.ndarray, scores: np.ndarray) -> dict[str, 
     f1 = {"best": max(_f1_of_all(each, sum(map(len, gold))).max() for each in observed)}
     for name, by in SIDES.items():
         way, threshold = _choice(found, chooses, probabilities, by)
-        f1[name] = _f1(observed[way], sum(map(len, gold)), threshold)
+        f1[name] = f1_at(observed[way], sum(map(len, gold)), threshold)
     return f1
 
 
 def _choice(found: Found, chooses: np.ndarray, probabilities: Callable, by: ThresholdBy) -> tuple[int, float]:
-    """Number of the way to tag, and the threshold above which answers are kept."""
-    from strtf.evaluation.threshold import best_threshold, credited
+    """Number of the way to tag, and the threshold from which on answers are kept."""
+    from strtf.evaluation.threshold import best_threshold, credited, f1_at
 
     gold = [found.gold[i] for i in chooses]
     number = sum(map(len, gold))
     scored = [credited(_answers(each, probabilities, chooses), gold, _options(by)) for each in found.tried]
     if not found.thresholds:
         return 0, best_threshold(scored[0], number) or 0.0
-    f1 = [[_f1(each, number, threshold) for threshold in found.thresholds] for each in scored]
+    f1 = [[f1_at(each, number, threshold) for threshold in found.thresholds] for each in scored]
     way, threshold = np.unravel_index(np.argmax(f1), np.shape(f1))
     return int(way), found.thresholds[threshold]
 
@@ -107,11 +107,6 @@ def _answers(of_each: list[dict], probabilities: Callable, sentences: np.ndarray
     return [{item: next(values) for item in items} for items in chosen]
 
 
-def _f1(scored: Sequence, gold: int, threshold: float) -> float:
-    kept = [credit for probability, credit in scored if probability > threshold]
-    return 2.0 * sum(kept) / max(len(kept) + gold, 1)
-
-
 def _f1_of_all(scored: Sequence, gold: int) -> np.ndarray:
     """F1 of the n likeliest answers, for each n."""
     credit = np.array([0.0, *(credit for _, credit in sorted(scored, reverse=True))])
@@ -121,14 +116,14 @@ def _f1_of_all(scored: Sequence, gold: int) -> np.ndarray:
 def ask(extractor, sentences: Sequence[Sentence]) -> dict[str, Found]:
     """What is compared, by name."""
     from strtf.evaluation.evaluate import entity_tuples, gold_pairs, relation_probabilities, relation_tuples
-    from strtf.evaluation.threshold import ENTITY_SHIFTS, ENTITY_THRESHOLDS
+    from strtf.evaluation.threshold import ENTITY_SHIFTS, ENTITY_THRESHOLDS, by_tuple
     from strtf.models.base import Task
 
     texts, decision, asked = [sentence.text for sentence in sentences], extractor.decision, {}
     related = [relation_tuples(sentence.entities, sentence.relations) for sentence in sentences]
     if Task.NER in extractor.model.tasks:
         tried = extractor.try_entities(texts, [(shift, decision.entity_temperature) for shift in ENTITY_SHIFTS])
-        ways = [[{(*e.span, e.type): p for e, p in of_text} for of_text in way] for way in tried]
+        ways = [list(map(by_tuple, way)) for way in tried]
         gold = [entity_tuples(sentence.entities) for sentence in sentences]
         asked["entities"] = Found(ways, gold, as_they_are, ENTITY_THRESHOLDS)
     decision.relation_threshold = decision.given_threshold = 0.0

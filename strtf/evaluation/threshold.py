@@ -123,9 +123,9 @@ def _tune_entities(extractor: Extractor, sentences: Sequence[Sentence], options:
     if options.tune_entity_threshold:
         tried = extractor.try_entities(texts, [(shift, decision.entity_temperature) for shift in ENTITY_SHIFTS])
         choices = list(itertools.product(ENTITY_SHIFTS, ENTITY_THRESHOLDS))
-        scored = [credited(map(_by_tuple, answers), gold, options) for answers in tried]
+        scored = [credited(map(by_tuple, answers), gold, options) for answers in tried]
         number = sum(map(len, gold))
-        f1 = [_f1(answers, number, threshold) for answers in scored for threshold in ENTITY_THRESHOLDS]
+        f1 = [f1_at(answers, number, threshold) for answers in scored for threshold in ENTITY_THRESHOLDS]
         decision.entity_shift, decision.entity_threshold = choices[f1.index(max(f1))]
 
 
@@ -165,11 +165,13 @@ def _tune_found(extractor: Extractor, sentences: Sequence[Sentence], options: Tr
     return [each.decided(decision) for each in found]
 
 
-def _by_tuple(answers: Iterable[tuple[Entity, float]]) -> dict[tuple, float]:
+def by_tuple(answers: Iterable[tuple[Entity, float]]) -> dict[tuple, float]:
+    """{strict tuple: probability} of one sentence's entities."""
     return {(*entity.span, entity.type): p for entity, p in answers}
 
 
-def _f1(scored: Sequence[Scored], gold: int, threshold: float) -> float:
+def f1_at(scored: Sequence[Scored], gold: int, threshold: float) -> float:
+    """F1 of what is at least so probable, beside so many gold items."""
     credits = [credit for probability, credit in scored if probability >= threshold]
     return 2.0 * sum(credits) / max(len(credits) + gold, 1)
 
