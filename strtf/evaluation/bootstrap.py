@@ -42,20 +42,18 @@ def p_value(ours: np.ndarray, theirs: np.ndarray, seed: int = 0, resamples: int 
     return (1 + extreme) / (1 + resamples)
 
 
-def f1_interval(counts: np.ndarray, seed: int = 0, resamples: int = RESAMPLES) -> tuple[float, float]:
-    """Where F1 lies in LEVEL of the resamples of the sentences, cut at both sides alike.
+def f1_intervals(counts: np.ndarray, seed: int = 0, resamples: int = RESAMPLES) -> np.ndarray:
+    """Where F1 lies in LEVEL of the resamples of the sentences, cut at both sides alike. [rows, 2]: low, high.
 
     The percentile interval of Efron and Tibshirani, chapter 13. Sentences count as independent: of a few documents'
     many sentences the interval is too narrow.
 
     Args:
-        counts: [sentences, 3] gold, predicted and correct items of each sentence.
+        counts: [rows, sentences, 3] gold, predicted and correct items of each sentence; all rows from the same draws.
     """
-    counts, f1 = np.asarray(counts, np.float64)[None], []
-    for times in _draws(counts.shape[1], seed, resamples):
-        f1.append(mean_f1(counts, times))
-    low, high = np.quantile(np.concatenate(f1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
+    draws = _draws(counts.shape[1], seed, resamples)
+    f1 = np.concatenate([_f1(np.asarray(counts, np.float64), times) for times in draws], axis=1)  # [rows, resamples]
+    return np.quantile(f1, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=1).T
 
 
 def _draws(num_sentences: int, seed: int, resamples: int) -> Iterator[np.ndarray]:
@@ -84,10 +82,15 @@ def difference(ours: np.ndarray, theirs: np.ndarray, times: np.ndarray) -> np.nd
 
 
 def mean_f1(counts: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Micro F1 on each resample, averaged over seeds; 0/0 = 0. [seeds, sentences, 3] -> [resamples]."""
-    totals = np.einsum("rn,snc->src", times, counts, optimize=True)  # [seeds, resamples, 3]
+    """Micro F1 on each resample, averaged over seeds. [seeds, sentences, 3] -> [resamples]."""
+    return _f1(counts, times).mean(axis=0)
+
+
+def _f1(counts: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Micro F1 of each row on each resample; 0/0 = 0. [rows, sentences, 3] -> [rows, resamples]."""
+    totals = np.einsum("rn,snc->src", times, counts, optimize=True)  # [rows, resamples, 3]
     items = totals[..., 0] + totals[..., 1]
-    return np.divide(2 * totals[..., 2], items, out=np.zeros(items.shape), where=items > 0).mean(axis=0)
+    return np.divide(2 * totals[..., 2], items, out=np.zeros(items.shape), where=items > 0)
 
 
 def check_paired(ours: np.ndarray, theirs: np.ndarray) -> None:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from strtf.evaluation.bootstrap import LEVEL, f1_interval
+from strtf.evaluation.bootstrap import LEVEL, f1_intervals
 from strtf.evaluation.calibration import calibration
 from strtf.evaluation.errors import KINDS, RIGHT, SentenceErrors, entity_errors, relation_errors
 from strtf.evaluation.mentions import of_mentions
@@ -112,9 +112,9 @@ def find_calibration(sentences: Sequence[Sentence], found: Sequence[Extraction])
 
 
 def find_intervals(rows: dict[str, Comparison]) -> dict[str, list[float]]:
-    """{row: [low, high] of its F1, see `f1_interval`}."""
-    counts = {name: _counts(*both) for name, both in rows.items() if both.gold}
-    return {name: list(f1_interval(np.stack(list(each.values()), axis=1))) for name, each in counts.items()}
+    """{row: [low, high] of its F1, see `f1_intervals`}; none without sentences."""
+    counts = np.array([list(_counts(*both).values()) for both in rows.values()])  # [rows, 3, sentences]
+    return dict(zip(rows, f1_intervals(counts.swapaxes(1, 2)).tolist(), strict=True)) if counts.size else {}
 
 
 def summarize(rows: dict[str, Comparison], lost: collections.Counter) -> dict:

@@ -37,12 +37,13 @@ def test_the_interval_is_that_of_all_resamples():
     counts = np.stack([gold, gold, random.integers(0, gold + 1)], axis=1)
     draws, _ = every_resample(5)
     exact = np.array([f1(counts, draw) for draw in draws])
-    for end, share in zip(bootstrap.f1_interval(counts), (0.025, 0.975), strict=True):
+    for end, share in zip(bootstrap.f1_intervals(counts[None])[0], (0.025, 0.975), strict=True):
         assert np.mean(exact < end - 1e-9) <= share + 0.005 and np.mean(exact <= end + 1e-9) >= share - 0.005
 
 
 def test_without_luck_the_interval_is_the_score():
-    assert bootstrap.f1_interval(np.array([[4, 4, 3]] * 6), resamples=50) == pytest.approx((0.75, 0.75))
+    counts = np.array([[[4, 4, 3]] * 6, [[1, 3, 1]] * 6])
+    assert bootstrap.f1_intervals(counts, resamples=50) == pytest.approx(np.array([[0.75, 0.75], [0.5, 0.5]]))
 
 
 def test_nothing_over_nothing_is_zero():
